@@ -1,0 +1,67 @@
+# Copyright 2026 The metrics-proxy-k8s authors
+# SPDX-License-Identifier: Apache-2.0
+
+# The verbs of this repository. Each sets up what it needs, in $(VENV).
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+RUN    := $(VENV)/.run.stamp
+DEV    := $(VENV)/.dev.stamp
+CODE   := workload/src tests benchmarks
+ARGS   ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-cluster lint format bench dist lock clean
+
+help: ## Show the verbs
+	@printf 'Usage: make VERB [ARGS="..."]\n\n'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@printf '\nPYTHON=%s (3.11 or later) makes the environment in VENV=%s.\n' '$(PYTHON)' '$(VENV)'
+
+demo: $(RUN) ## Run the proxy on an embedded stand-in for a cluster; Ctrl-C ends it
+	@PYTHONPATH=workload/src exec $(BIN)/python -m metrics_proxy demo $(ARGS)
+
+test: $(DEV) ## Run the fast tests (about two minutes)
+	@$(BIN)/python -m pytest $(ARGS)
+
+test-cluster: $(DEV) ## Run the tests that need a real kube-apiserver, etcd and Prometheus (builds them once)
+	@$(BIN)/python tests/cluster/controlplane/build.py
+	@$(BIN)/python -m pytest tests/cluster $(ARGS)
+
+lint: $(DEV) ## Check style, types, import layers and the lock files
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+	@$(BIN)/mypy workload/src tests benchmarks
+	@$(BIN)/lint-imports --config pyproject.toml
+
+format: $(DEV) ## Format the code, and mend what ruff can
+	@$(BIN)/ruff check --fix-only --quiet $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+bench: $(DEV) ## Measure CPU, latency and memory per scrape beside a floor (and --rival PATH)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+dist: $(DEV) ## Build the wheel and the source archive into dist/
+	@$(BIN)/python -m build --no-isolation --outdir dist workload
+
+lock: $(DEV) ## Make the lock files anew from the pyproject.toml files
+	@$(BIN)/python tools/lock.py
+
+clean: ## Remove what the verbs made here
+	rm -rf .venv* dist build .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "make: $(PYTHON) is older than Python 3.11; say make PYTHON=python3.12 (or later)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(RUN): workload/requirements.txt workload/pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r workload/requirements.txt
+	touch $@
+
+$(DEV): requirements-dev.txt workload/pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e workload
+	touch $@ $(RUN)
