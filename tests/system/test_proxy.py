@@ -1,0 +1,409 @@
+# Copyright 2026 The metrics-proxy-k8s authors
+# SPDX-License-Identifier: Apache-2.0
+"""The command as its users run it: a process, the stand-in for a cluster, pods on real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import socket
+from asyncio.subprocess import PIPE
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from metrics_proxy.demo import StandIn
+from tests.pods import Answer as Handler
+from tests.pods import PodServer, hang, pod_server
+from tests.proxy import COMMAND, Answer, Proxy, environment, run, running_proxy
+
+SELECTOR = "app=web"
+TEXT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Cluster:
+    """A stand-in whose pods answer."""
+
+    def __init__(self, standin: StandIn, folder: Path, stack: AsyncExitStack) -> None:
+        self.standin = standin
+        self.kubeconfig = standin.kubeconfig(folder / "kubeconfig")
+        self._stack = stack
+
+    async def pod(
+        self,
+        name: str,
+        answer: str | bytes | Handler,
+        *,
+        namespace: str = "shop",
+        ip: str = "127.0.0.1",
+    ) -> PodServer:
+        server = await self._stack.enter_async_context(pod_server(answer, ip=ip))
+        self.standin.create_pod(
+            namespace,
+            name,
+            labels={"app": "web"},
+            annotations=server.annotations,
+            ip=ip,
+            phase="Running",
+        )
+        return server
+
+
+@pytest.fixture
+async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with StandIn() as standin, AsyncExitStack() as stack:
+        yield Cluster(standin, tmp_path, stack)
+
+
+async def test_three_quick_pods_and_one_that_hangs(cluster: Cluster) -> None:
+    for number in range(3):
+        await cluster.pod(f"web-{number}", f"a {number}\n")
+    await cluster.pod("web-3", hang)
+    async with running_proxy(cluster.kubeconfig, SELECTOR, SCRAPE_TIMEOUT="500ms") as proxy:
+        await proxy.until_ready()
+        began = asyncio.get_running_loop().time()
+        answer = await proxy.get()
+        took = asyncio.get_running_loop().time() - began
+    assert answer.status == 200
+    assert answer.content_type == TEXT_TYPE
+    assert answer.ups == {"web-0": 1, "web-1": 1, "web-2": 1, "web-3": 0}
+    for number in range(3):
+        assert f'a{{k8s_namespace="shop",k8s_pod_name="web-{number}"}} {number}\n' in answer.text
+    assert took >= 0.5
+
+
+async def test_a_bad_pod_loses_only_itself_and_the_log_says_why_once(cluster: Cluster) -> None:
+    healthy = False
+
+    async def moody(_: web.Request) -> web.Response:
+        return web.Response(text="a 1\n" if healthy else "a 1\n<html>\n")
+
+    await cluster.pod("good", "a 1\nb 2")
+    await cluster.pod("page", moody)
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        for _ in range(3):
+            answer = await proxy.get()
+            assert answer.ups == {"good": 1, "page": 0}
+            assert answer.text.count("\na{") == 1
+        healthy = True
+        assert (await proxy.get()).ups == {"good": 1, "page": 1}
+    down, again = (line for line in proxy.lines if "pod" in line)
+    assert (down["msg"], down["pod"], down["level"]) == ("pod is down", "shop/page", "warning")
+    assert down["reason"].startswith("not a valid exposition: line 2: ")
+    assert "<html>" in down["reason"]
+    assert again["msg"] == "pod is up again"
+
+
+async def test_pods_come_and_go(cluster: Cluster) -> None:
+    await cluster.pod("one", "a 1\n")
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        await proxy.until_ups(one=1)
+        await cluster.pod("two", "a 2\n", namespace="other")
+        await proxy.until_ups(one=1, two=1)
+        cluster.standin.delete_pod("shop", "one", 0)
+        answer = await proxy.until_ups(two=1)
+        assert 'k8s_pod_name="one"' not in answer.text
+        cluster.standin.patch_pod(
+            "other", "two", {"metadata": {"annotations": {"prometheus.io/port": "abc"}}}
+        )
+        await proxy.until_ups(two=0)
+
+
+async def test_no_pods_is_an_answer_too(cluster: Cluster) -> None:
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        answer = await proxy.get()
+    assert (answer.status, answer.content_type, answer.ups) == (200, TEXT_TYPE, {})
+
+
+async def test_only_the_named_namespaces(cluster: Cluster) -> None:
+    for namespace in ("shop", "bank", "zoo"):
+        await cluster.pod(f"in-{namespace}", "a 1\n", namespace=namespace)
+    async with running_proxy(cluster.kubeconfig, SELECTOR, NAMESPACES="shop,zoo") as proxy:
+        await proxy.until_ready()
+        assert (await proxy.get()).ups == {"in-shop": 1, "in-zoo": 1}
+
+
+async def test_ipv6_pods(cluster: Cluster) -> None:
+    await cluster.pod("six", "a 1\n", ip="::1")
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        assert (await proxy.get()).ups == {"six": 1}
+
+
+async def test_serving_on_ipv6(cluster: Cluster) -> None:
+    async with running_proxy(cluster.kubeconfig, SELECTOR, HOST="::1") as proxy:
+        assert proxy.url.startswith("http://[::1]:")
+        await proxy.until_ready()
+
+
+async def test_prometheus_own_timeout_shortens_the_round(cluster: Cluster) -> None:
+    await cluster.pod("web-0", "a 1\n")
+    await cluster.pod("web-1", hang)
+    async with running_proxy(cluster.kubeconfig, SELECTOR, SCRAPE_TIMEOUT="60s") as proxy:
+        await proxy.until_ready()
+        answer = await proxy.get(**{"X-Prometheus-Scrape-Timeout-Seconds": "0.8"})
+    assert answer.ups == {"web-0": 1, "web-1": 0}
+    (down,) = (line for line in proxy.lines if line["msg"] == "pod is down")
+    assert down["reason"] == "no complete answer within 0.4s"
+
+
+async def test_before_the_first_list_it_is_alive_but_not_ready(cluster: Cluster) -> None:
+    cluster.standin.grant("someone", "list")
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        assert (await proxy.get("/livez")).status == 200
+        while "403" not in (ready := await proxy.get("/readyz")).text:
+            assert ready.status == 503
+        assert ready.text.startswith("not ready\nall namespaces: no permission to list pods (403)")
+        metrics = await proxy.get()
+        assert (metrics.status, metrics.text) == (503, ready.text)
+
+
+async def test_without_an_api_server_it_keeps_trying(cluster: Cluster) -> None:
+    await cluster.pod("web-0", "a 1\n")
+    await cluster.standin.stop()
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        while "cannot reach" not in (ready := await proxy.get("/readyz")).text:
+            assert ready.status == 503
+        await cluster.standin.start()
+        await proxy.until_ready()
+        assert (await proxy.get()).ups == {"web-0": 1}
+
+
+async def test_its_own_metrics(cluster: Cluster) -> None:
+    await cluster.pod("good", "# TYPE a gauge\na 1\n")
+    await cluster.pod("bad", "nonsense")
+    await cluster.pod("other", "# TYPE a counter\na 1\n")
+    cluster.standin.create_pod("shop", "skipped", labels={"app": "web"}, phase="Running")
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        await proxy.get()
+        own = await proxy.get("/metrics/self")
+        pods = await proxy.get()
+    for sample in (
+        "metrics_proxy_scrapes_total 1.0",
+        'metrics_proxy_pod_scrapes_total{result="ok"} 2.0',
+        'metrics_proxy_pod_scrapes_total{result="invalid"} 1.0',
+        "metrics_proxy_scrape_duration_seconds_count 1.0",
+        "metrics_proxy_targets 3.0",
+        "metrics_proxy_targets_up 2.0",
+        'metrics_proxy_skipped_pods{reason="not_annotated"} 1.0',
+        "metrics_proxy_type_conflicts 1.0",
+        "metrics_proxy_ready 1.0",
+        'metrics_proxy_discovery_mode{mode="watching",scope="all"} 1.0',
+        "metrics_proxy_watch_restarts_total 0.0",
+    ):
+        assert f"\n{sample}\n" in own.text
+    assert re.search(r"^metrics_proxy_api_last_contact_age_seconds 0\.\d+", own.text, re.MULTILINE)
+    assert re.search(r'^metrics_proxy_build_info\{python="3\.', own.text, re.MULTILINE)
+    assert "process_resident_memory_bytes" in own.text
+    assert "_created" not in own.text
+    assert "metrics_proxy_" not in pods.text
+    assert own.content_type.startswith("text/plain; version=")
+
+
+async def test_the_front_page_has_links_and_escapes(cluster: Cluster) -> None:
+    async with running_proxy(cluster.kubeconfig, "app in (a,b),v<2") as proxy:
+        await proxy.until_ready()
+        page = await proxy.get("/")
+    assert page.content_type.startswith("text/html")
+    assert "app in (a,b),v&lt;2" in page.text
+    for path in ("/metrics", "/metrics/self", "/readyz", "/livez"):
+        assert f'href="{path}"' in page.text
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_running_scrape_may_finish(cluster: Cluster, number: signal.Signals) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def patient(_: web.Request) -> web.Response:
+        asked.set()
+        await go_on.wait()
+        return web.Response(text="a 1\n")
+
+    await cluster.pod("web-0", patient)
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        scrape = asyncio.create_task(proxy.get())
+        await asked.wait()
+        proxy.process.send_signal(number)
+        while not refuses_connections(proxy):
+            await asyncio.sleep(0.01)
+        assert not scrape.done()
+        go_on.set()
+        answer = await scrape
+        assert await proxy.process.wait() == 0
+    assert answer.ups == {"web-0": 1}
+    assert proxy.messages()[-2:] == ["stopping, running scrapes may finish", "stopped"]
+
+
+def refuses_connections(proxy: Proxy) -> bool:
+    port = int(proxy.url.rpartition(":")[2])
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+async def test_it_is_quiet_at_rest(cluster: Cluster) -> None:
+    await cluster.pod("web-0", "a 1\n")
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        for _ in range(5):
+            await proxy.get()
+        before_the_end = proxy.messages()
+    assert before_the_end == ["serving"]
+
+
+async def test_bad_configuration_is_one_message_and_exit_2() -> None:
+    code, out, err = await run(SCRAPE_TIMEOUT="soon", POD_LABEL_SELECTOR="a in b", KUBECONFIG="/no")
+    assert (code, out) == (2, "")
+    assert err.splitlines() == [
+        "metrics-proxy cannot start, its configuration is wrong:",
+        '  POD_LABEL_SELECTOR="a in b" is not a label selector: found "b" after "a in", expected "(" '
+        "and values, as in (x,y); for example POD_LABEL_SELECTOR=app=ztunnel",
+        '  SCRAPE_TIMEOUT="soon" is not a duration; for example SCRAPE_TIMEOUT=9s',
+    ]
+
+
+async def test_no_cluster_is_exit_2(tmp_path: Path) -> None:
+    code, _, err = await run("--pod-label-selector", "a=b", HOME=str(tmp_path))
+    assert code == 2
+    assert err.startswith("metrics-proxy cannot start: no cluster to watch: KUBECONFIG is not set")
+    assert err.count("\n") == 1
+
+
+async def test_a_port_that_is_taken_is_exit_3(cluster: Cluster) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        code, _, err = await run(
+            POD_LABEL_SELECTOR="a=b",
+            KUBECONFIG=str(cluster.kubeconfig),
+            HOST="127.0.0.1",
+            PORT=port,
+        )
+    assert code == 3
+    assert err.endswith(
+        f"metrics-proxy cannot start: cannot listen on 127.0.0.1, port {port}: "
+        "Address already in use; stop what listens there, or set PORT\n"
+    )
+
+
+async def test_unknown_flags_are_refused() -> None:
+    code, _, err = await run("--no-such-flag")
+    assert code == 2
+    assert "--no-such-flag" in err
+
+
+async def test_help_names_every_setting_both_ways() -> None:
+    code, out, _ = await run("--help")
+    assert code == 0
+    for name in ("POD_LABEL_SELECTOR", "--pod-label-selector", "SCRAPE_TIMEOUT", "--log-format"):
+        assert name in out
+    assert "{serve,targets,demo}" in out
+
+
+async def test_version() -> None:
+    code, out, _ = await run("--version")
+    assert (code, out) == (0, "metrics-proxy 0.1.0\n")
+
+
+async def listed(cluster: Cluster, *arguments: str, **variables: str) -> tuple[int, str, str]:
+    return await run("targets", *arguments, KUBECONFIG=str(cluster.kubeconfig), **variables)
+
+
+async def test_targets_as_a_table(cluster: Cluster) -> None:
+    pod = await cluster.pod("web-0", "a 1\n")
+    cluster.standin.create_pod("shop", "web-job", labels={"app": "web"}, phase="Running")
+    cluster.standin.create_pod(
+        "a-long-namespace",
+        "odd",
+        labels={"app": "web"},
+        annotations={"prometheus.io/scrape": "true", "prometheus.io/port": "x"},
+        ip="10.0.0.1",
+        phase="Running",
+    )
+    code, out, err = await listed(cluster, POD_LABEL_SELECTOR=SELECTOR)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        "NAMESPACE         NAME     TARGET",
+        'a-long-namespace  odd      up 0: annotation prometheus.io/port is "x"; '
+        "it takes a number from 1 to 65535",
+        f"shop              web-0    {pod.url}/metrics",
+        'shop              web-job  skipped: no annotation prometheus.io/scrape: "true"',
+    ]
+
+
+async def test_targets_as_json(cluster: Cluster) -> None:
+    pod = await cluster.pod("web-0", "a 1\n")
+    code, out, _ = await listed(cluster, "--output", "json", "--pod-label-selector", SELECTOR)
+    (target,) = json.loads(out)
+    assert code == 0
+    assert target.pop("uid")
+    assert target == {"namespace": "shop", "name": "web-0", "url": f"{pod.url}/metrics"}
+
+
+async def test_targets_of_a_selector_that_finds_nothing(cluster: Cluster) -> None:
+    code, out, err = await listed(cluster, "--output=json", POD_LABEL_SELECTOR="no=pod")
+    assert (code, json.loads(out)) == (0, [])
+    assert err == "no pod matches no=pod in any namespace\n"
+
+
+async def test_targets_without_permission_is_exit_3(cluster: Cluster) -> None:
+    cluster.standin.grant("someone", "list")
+    code, out, err = await listed(cluster, POD_LABEL_SELECTOR=SELECTOR)
+    assert (code, out) == (3, "")
+    assert err.startswith("metrics-proxy cannot list the pods: no permission to list pods (403)")
+    assert err.count("\n") == 1
+
+
+async def test_targets_without_a_server_is_exit_3(cluster: Cluster) -> None:
+    await cluster.standin.stop()
+    code, _, err = await listed(cluster, POD_LABEL_SELECTOR=SELECTOR)
+    assert code == 3
+    assert "cannot reach the API server" in err
+    await cluster.standin.start()
+
+
+async def test_the_demo_runs_says_where_to_look_and_stops() -> None:
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "demo", "--port=0", stdout=PIPE, stderr=PIPE, env=environment()
+    )
+    assert process.stdout is not None
+    shown = ""
+    while "Ctrl-C" not in shown:
+        shown += (await process.stdout.readline()).decode()
+    found = re.search(r"curl (http://127\.0\.0\.1:\d+/metrics) ", shown)
+    assert found
+    async with aiohttp.ClientSession() as session, session.get(found[1]) as response:
+        answer = Answer(response.status, response.content_type, await response.text())
+    process.send_signal(signal.SIGINT)
+    _, err = await process.communicate()
+    assert process.returncode == 0
+    assert sorted(answer.ups.values()).count(0) == 3
+    assert "shop_http_requests_total{" in answer.text
+    assert err.decode().count("pod is down") == 3
+    assert "Traceback" not in err.decode()
+
+
+async def test_the_demo_ends_by_itself_where_told_to() -> None:
+    code, out, err = await run("demo", "--port=0", "--seconds=0.1")
+    assert (code, err) == (0, "")
+    assert "metrics-proxy is running on a stand-in" in out
+
+
+async def test_the_demo_on_a_port_that_is_taken() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        code, _, err = await run("demo", "--port", str(taken.getsockname()[1]))
+    assert code == 3
+    assert "Address already in use" in err
+    assert "Traceback" not in err

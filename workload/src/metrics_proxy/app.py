@@ -1,0 +1,114 @@
+# Copyright 2026 The metrics-proxy-k8s authors
+# SPDX-License-Identifier: Apache-2.0
+"""The routes, and how long a scrape may take."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from aiohttp import web
+from prometheus_client.exposition import choose_encoder
+
+from metrics_proxy.config import Config
+from metrics_proxy.exposition import CONTENT_TYPE_TEXT, encode_text
+from metrics_proxy.gather import Gatherer
+from metrics_proxy.health import Health
+from metrics_proxy.pages import index_page
+from metrics_proxy.targets import Skipped, TargetTable
+from metrics_proxy.telemetry import Telemetry
+
+TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
+# What Prometheus' timeout keeps for the way back, in seconds (blackbox_exporter's rule).
+_OFFSET = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """All that the routes look at. Made once, in server.py."""
+
+    config: Config
+    health: Health
+    table: TargetTable
+    gatherer: Gatherer
+    telemetry: Telemetry
+
+
+def make_app(state: State) -> web.Application:
+    """Make the web application over a state."""
+    routes = _Routes(state)
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/", routes.index),
+            web.get("/metrics", routes.metrics),
+            web.get("/metrics/self", routes.own_metrics),
+            web.get("/livez", routes.live),
+            web.get("/readyz", routes.ready),
+        ]
+    )
+    return app
+
+
+def round_seconds(cap: float, header: str | None) -> float:
+    """How long a round may last: ``cap``, or less where the scraper's own timeout is shorter.
+
+    The header's seconds less an offset of 0.5, but never less than half of them. A header that is
+    no positive number counts as absent.
+    """
+    try:
+        offered = float(header or "")
+    except ValueError:
+        return cap
+    if not math.isfinite(offered) or offered <= 0:
+        return cap
+    return min(cap, max(offered - _OFFSET, offered / 2))
+
+
+class _Routes:
+    def __init__(self, state: State) -> None:
+        self._state = state
+
+    async def metrics(self, request: web.Request) -> web.StreamResponse:
+        state = self._state
+        if not state.health.ready:
+            return _not_ready(state.health)
+        seconds = round_seconds(state.config.scrape_timeout, request.headers.get(TIMEOUT_HEADER))
+        merged = await state.gatherer.gather(state.table.snapshot(), seconds)
+        response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE_TEXT})
+        await response.prepare(request)
+        for batch in encode_text(merged):
+            await response.write(batch)
+        await response.write_eof()
+        return response
+
+    async def own_metrics(self, request: web.Request) -> web.Response:
+        state = self._state
+        entries = state.table.snapshot()
+        skipped = [entry.reason for entry in entries if isinstance(entry, Skipped)]
+        state.telemetry.pods_counted(len(entries) - len(skipped), skipped)
+        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        body = encode(state.telemetry.registry)
+        return web.Response(body=body, headers={"Content-Type": content_type})
+
+    async def live(self, _: web.Request) -> web.Response:
+        return web.Response(text="ok\n")
+
+    async def ready(self, _: web.Request) -> web.Response:
+        health = self._state.health
+        return web.Response(text="ok\n") if health.ready else _not_ready(health)
+
+    async def index(self, _: web.Request) -> web.Response:
+        state = self._state
+        page = index_page(
+            selector=state.config.pod_label_selector.text,
+            namespaces=", ".join(state.config.namespaces) or "all namespaces",
+            targets=len(state.table.targets()),
+            reasons=state.health.reasons(),
+        )
+        return web.Response(text=page, content_type="text/html")
+
+
+def _not_ready(health: Health) -> web.Response:
+    lines = ["not ready", *health.reasons()]
+    return web.Response(status=503, text="\n".join(lines) + "\n")

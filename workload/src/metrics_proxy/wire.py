@@ -1,0 +1,138 @@
+# Copyright 2026 The metrics-proxy-k8s authors
+# SPDX-License-Identifier: Apache-2.0
+"""What the Kubernetes API says over the wire, decoded, and its troubles put into words."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterable, AsyncIterator
+from typing import TypeVar
+
+import httpx2
+import msgspec
+
+from metrics_proxy.pods import Pod
+
+_T = TypeVar("_T")
+
+
+class Trouble(Exception):  # noqa: N818  (an event of the watch loop more than an error)
+    """The API did not do as asked. ``kind`` is a label value of the relists counter."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
+        self.message = message
+
+
+class _ListMeta(msgspec.Struct, rename="camel"):
+    resource_version: str = ""
+    continue_: str = msgspec.field(default="", name="continue")
+
+
+class PodPage(msgspec.Struct):
+    """One page of a PodList."""
+
+    metadata: _ListMeta
+    items: tuple[Pod, ...] = ()
+
+    @classmethod
+    def decode(cls, body: bytes) -> PodPage:
+        """Decode a page; raises Trouble where it is no PodList."""
+        return _decode(body, cls)
+
+
+class _StatusObject(msgspec.Struct):
+    message: str = ""
+    reason: str = ""
+    code: int = 0
+
+
+class _BookmarkMeta(msgspec.Struct, rename="camel"):
+    resource_version: str
+
+
+class _Bookmark(msgspec.Struct):
+    metadata: _BookmarkMeta
+
+
+class WatchEvent(msgspec.Struct):
+    """One line of a watch; what its object is depends on its type."""
+
+    type: str
+    object: msgspec.Raw
+
+    @classmethod
+    def decode(cls, line: bytes) -> WatchEvent:
+        """Decode a line; raises Trouble where it is no event."""
+        return _decode(line, cls)
+
+    def pod(self) -> Pod:
+        """The pod of an ADDED, MODIFIED or DELETED event."""
+        return _decode(self.object, Pod)
+
+    def version(self) -> str:
+        """The resourceVersion of a BOOKMARK."""
+        return _decode(self.object, _Bookmark).metadata.resource_version
+
+    def trouble(self) -> Trouble:
+        """What an ERROR event means."""
+        status = _decode(self.object, _StatusObject)
+        return _trouble(status.code, status.message or f"watch event {self.type}", "watch")
+
+
+def _decode(body: bytes | msgspec.Raw, type_: type[_T]) -> _T:
+    try:
+        return msgspec.json.decode(body, type=type_)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Trouble(
+            "broken", f"the API server's answer is not as it should be: {error}"
+        ) from error
+
+
+def status_trouble(code: int, body: bytes, verb: str) -> Trouble:
+    """What an HTTP status other than 200 means; the body may hold a Status object, or anything."""
+    try:
+        message = msgspec.json.decode(body, type=_StatusObject).message
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        message = ""
+    return _trouble(code, message, verb)
+
+
+def _trouble(code: int, message: str, verb: str) -> Trouble:
+    said = f": {message}" if message else ""
+    match code:
+        case 410:
+            return Trouble("expired", f"the history is gone (410){said}")
+        case 401:
+            return Trouble("api_error", f"the API server refuses the credentials (401){said}")
+        case 403:
+            return Trouble("api_error", f"no permission to {verb} pods (403){said}")
+        case _:
+            return Trouble("api_error", f"the API server answered {code} to {verb} pods{said}")
+
+
+def unreachable(error: Exception, server: object) -> Trouble:
+    """What a failed request means: no connection, no TLS, no credentials, a broken stream."""
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        return Trouble("unreachable", f"cannot reach the API server {server}: {_root(error)}")
+    if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
+        return Trouble("broken", f"the connection to the API server broke: {_root(error)}")
+    return Trouble("credentials", f"the credentials cannot be read: {_root(error)}")
+
+
+def _root(error: BaseException) -> str:
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return str(error) or type(error).__name__
+
+
+async def lines_of(chunks: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
+    """Split a stream at newlines only (JSON strings may hold other line separators)."""
+    rest = bytearray()
+    async for chunk in chunks:
+        rest += chunk
+        *lines, tail = rest.split(b"\n")
+        rest = bytearray(tail)
+        for line in lines:
+            if line:
+                yield bytes(line)
