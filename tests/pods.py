@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from ssl import SSLContext
 
 from aiohttp import web
+
 from metrics_proxy.targets import PORT, SCRAPE
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"

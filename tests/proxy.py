@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,7 +71,7 @@ class Proxy:
 
 @asynccontextmanager
 async def running_proxy(kubeconfig: Path, selector: str, **settings: str) -> AsyncIterator[Proxy]:
-    """Start ``metrics-proxy`` on loopback with these variables; end it by SIGTERM, and see it exit 0."""
+    """Start ``metrics-proxy`` on loopback; end it by SIGTERM, and see it exit 0."""
     environ = environment(
         KUBECONFIG=str(kubeconfig),
         POD_LABEL_SELECTOR=selector,

@@ -56,9 +56,6 @@ def test_level() -> None:
 def test_an_exception_stays_on_one_line(form: str) -> None:
     stream = io.StringIO()
     logs.set_up("info", form, stream)
-    try:
-        raise ValueError("boom")
-    except ValueError:
-        logging.getLogger("test").exception("failed")
+    logging.getLogger("test").error("failed", exc_info=ValueError("boom"))
     assert stream.getvalue().count("\n") == 1
     assert "ValueError: boom" in stream.getvalue()

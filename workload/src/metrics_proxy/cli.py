@@ -191,7 +191,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 def _prepare_process() -> None:
     # Twice the series of every counter, for what process_start_time_seconds says as well.
-    disable_created_metrics()
+    disable_created_metrics()  # type: ignore[no-untyped-call]
     _raise_file_limit()
 
 

@@ -35,12 +35,13 @@ REFUSED = "refused_watch"
 class Pace:
     """The times that discovery keeps, in seconds.
 
-    ``silence`` is how long a watch may say nothing: longer than the minute between the server's
-    bookmarks. ``server_timeout`` is when the server ends a watch itself. ``retry_refused`` is how
-    long a refusal to watch stands before it is tried again. ``page`` counts pods.
+    The server ends a watch itself after ``server_timeout``, or up to a fifth more. ``silence`` is
+    how long a watch may say nothing; it is longer, since a quiet cluster has no bookmark to send.
+    ``retry_refused`` is how long a refusal to watch stands before it is tried again. ``page``
+    counts pods.
     """
 
-    server_timeout: float = 300.0
+    server_timeout: float = 60.0
     silence: float = 90.0
     first_backoff: float = 0.5
     longest_backoff: float = 30.0

@@ -237,4 +237,5 @@ def _os_reason(error: aiohttp.ClientConnectorError | aiohttp.ClientSSLError) -> 
     if isinstance(cause, ssl.SSLError):
         return getattr(cause, "verify_message", "") or str(cause)
     # asyncio's own text names the address again, which the log line has already.
-    return os.strerror(cause.errno) if getattr(cause, "errno", None) else str(cause)
+    number = getattr(cause, "errno", None)
+    return os.strerror(number) if number else str(cause)

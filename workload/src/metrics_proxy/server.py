@@ -38,7 +38,8 @@ class StartError(Exception):
 class Server:
     """One proxy. ``run`` lives until ``stop`` or a signal; ``url`` is valid once ``started``.
 
-    ``ready`` is set when the first list of every scope is complete, ``stopped`` when the end begins.
+    ``ready`` is set when the first list of every scope is complete, ``stopped`` when the end
+    begins.
     """
 
     def __init__(

@@ -59,9 +59,9 @@ class _Merger:
         self._types = types
         self._families: dict[str, MergedFamily] = {}
         self._tallies: dict[str, _Tally] = {}
-        # Families whose name is also a sample name of another family, as in `_split`.
-        self._doubled = {
-            name for name, kind in types.items() if kind in DEMANDING and owner_of(name, types)
+        # Families that own the name of a family that is itself choosy, as in `_split`.
+        self._shadowed = {
+            owner_of(name, types) for name, kind in types.items() if kind in DEMANDING
         }
 
     def add(self, family: Family) -> None:
@@ -69,7 +69,7 @@ class _Merger:
         if home == family.name:
             merged = self._family(home)
             merged.help = merged.help or family.help
-            if family.type is self._types.get(home) and not self._doubled:
+            if family.type is self._types.get(home) and home not in self._shadowed:
                 merged.parts.extend([lines for _, lines in family.runs])
                 return
         self._note_type(family)
@@ -106,18 +106,18 @@ class _Merger:
             taken, rest = self._split(home, sample, rest)
             if taken:
                 self._family(home).parts.append(taken)
-                if home != family.name and family.name in self._tallies:
+                if home != family.name and family.type is not None:
                     self._tally(family.name).moved += len(taken)
             if not rest:
                 return
         self._tally(sample).dropped += len(rest)
 
     def _homes(self, family: Family, sample: str) -> dict[str, None]:
-        homes = dict.fromkeys((family_of(sample, self._types), sample))
-        types = {family.name: self._types.get(family.name, MetricType.UNTYPED)}
-        if family_of(sample, types) == family.name:
-            return {family.name: None} | homes
-        return homes
+        """The families where a sample of ``family`` can be, as keys, the best first."""
+        homes = [family_of(sample, self._types), sample]
+        if family.type is not None and owner_of(sample, self._types) == family.name:
+            homes.insert(0, family.name)
+        return dict.fromkeys(homes)
 
     def _split(self, home: str, sample: str, lines: list[str]) -> tuple[list[str], list[str]]:
         """The lines that expfmt takes as samples of ``home``, and those it doesn't.

@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-_QUOTED_AT_MOST = 80
+_LINE_AT_MOST = 80
+_WORD_AT_MOST = 40
 
 Run = tuple[str, list[str]]
 """Sample lines that follow each other under one sample name: (name, lines without newline)."""
@@ -36,7 +37,7 @@ class ExpositionError(ValueError):
     """The body of one pod is not a valid exposition. ``line`` counts from 1."""
 
     def __init__(self, line: int, reason: str, text: str) -> None:
-        super().__init__(f"line {line}: {reason}: {_shown(text)}")
+        super().__init__(f"line {line}: {reason}: {shown(text, _LINE_AT_MOST)}")
         self.line = line
         self.reason = reason
 
@@ -115,6 +116,7 @@ def family_of(sample: str, types: Mapping[str, MetricType]) -> str:
     return owner_of(sample, types) or sample
 
 
-def _shown(text: str) -> str:
-    cut = text if len(text) <= _QUOTED_AT_MOST else f"{text[: _QUOTED_AT_MOST - 3]}..."
+def shown(text: str, at_most: int = _WORD_AT_MOST) -> str:
+    """Text of a pod as a message can quote it: in one printable line, not longer than that."""
+    cut = text if len(text) <= at_most else f"{text[: at_most - 3]}..."
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)

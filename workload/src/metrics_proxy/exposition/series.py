@@ -7,7 +7,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from metrics_proxy.exposition.model import LineError
+from metrics_proxy.exposition.model import LineError, shown
 
 NAMESPACE_LABEL = "k8s_namespace"
 POD_LABEL = "k8s_pod_name"
@@ -102,6 +102,8 @@ def read_metric_name(text: str, start: int) -> tuple[str, int]:
     """Read the name of a family, bare or quoted, and say where it ends. Raises LineError."""
     found = _NAME.match(text, start)
     if found is None:
+        if text[start : start + 1] == '"':
+            raise LineError("the quoted name is not closed")
         raise LineError("a metric name must follow TYPE or HELP")
     name = found[1] or unquote(found[2])
     if not name:
@@ -112,7 +114,7 @@ def read_metric_name(text: str, start: int) -> tuple[str, int]:
 def read_series(line: str) -> Series:
     """Read the series at the start of a line. Raises LineError."""
     found = _read(line)
-    if found is None or _OPENING.match(line, found.end()):
+    if found is None or (found[2] is None and _OPENING.match(line, found.end())):
         raise LineError(_why_not_labels(line))
     bare, inside = found.groups()
     if bare is None and inside is None:
@@ -136,11 +138,10 @@ def splice_of(series: Series) -> str:
 
 def _only_name(names: list[str]) -> str:
     if not names:
-        raise LineError(
-            "the metric name is missing; it stands before the braces, or quoted in them"
-        )
+        raise LineError("the metric name is missing; it stands before the braces or quoted in them")
     if len(names) > 1:
-        raise LineError(f"there are two metric names, {names[0]} and {names[1]}; a sample has one")
+        two = " and ".join(map(shown, names[:2]))
+        raise LineError(f"there are two metric names, {two}; a sample has one")
     if not names[0]:
         raise LineError("the metric name is empty")
     return names[0]
@@ -157,7 +158,7 @@ def _check_labels(labels: list[tuple[str, str]]) -> None:
         if name == "__name__":
             raise LineError("the label __name__ is not allowed; the metric name stands for it")
         if name in seen:
-            raise LineError(f"the label {name} is given twice")
+            raise LineError(f"the label {shown(name)} is given twice")
         seen.add(name)
 
 
@@ -208,7 +209,7 @@ def _why_not_labels(line: str) -> str:
         return _why_no_label_value(line, _end_of_blanks(line, after + 1))
     if after == len(line):
         return "the braces are not closed"
-    return f'after the name {name[0]} must come ="..."'
+    return f'after the name {shown(name[0])} must come ="..."'
 
 
 def _why_no_label_name(first: str) -> str:
@@ -216,7 +217,7 @@ def _why_no_label_name(first: str) -> str:
         return "the braces are not closed"
     if first == '"':
         return "the quoted name is not closed"
-    return f'a label name must stand in place of "{first}"'
+    return f'a label name must stand in place of "{shown(first)}"'
 
 
 def _why_no_label_value(line: str, start: int) -> str:

@@ -19,6 +19,7 @@ from metrics_proxy.exposition.model import (
     MetricType,
     Run,
     family_of,
+    shown,
 )
 from metrics_proxy.exposition.series import (
     PodLabels,
@@ -56,7 +57,7 @@ def _decoded(body: bytes) -> str:
         reason = f"the byte 0x{body[error.start]:02x} is not UTF-8"
         raise _error_at(body, error.start, reason) from None
     if "\0" in text:
-        raise _error_at(body, body.index(b"\0"), "a text has no NUL bytes")
+        raise _error_at(body, body.index(b"\0"), "there is a NUL byte; text has none")
     return text
 
 
@@ -192,7 +193,7 @@ def _read_metadata(line: str) -> Metadata | None:
     name, end = read_metric_name(line, found.end())
     rest = line[end:].lstrip(" \t")
     if rest and line[end] not in " \t":
-        raise LineError(f'after the metric name {name} must come a blank, not "{line[end]}"')
+        raise LineError(f"after the metric name {shown(name)} must come a blank")
     if found[1] == "TYPE":
         return sys.intern(name), _type_of(rest), None
     return (sys.intern(name), None, mend_escapes(rest)) if rest else None
@@ -205,7 +206,7 @@ def _type_of(word: str) -> MetricType:
         raise LineError(f"the type is missing; it is {_TYPES_IN_WORDS}")
     if word.rstrip(" \t") in _TYPES:
         raise LineError("the line must end with the type, but blanks follow")
-    raise LineError(f'the type is "{word}"; it takes {_TYPES_IN_WORDS}')
+    raise LineError(f'the type is "{shown(word)}"; it takes {_TYPES_IN_WORDS}')
 
 
 def _reason(fault: LineError, line: str) -> str:

@@ -7,7 +7,7 @@ The server's parser takes them all, but promtool would refuse the whole merged a
 
 from __future__ import annotations
 
-from metrics_proxy.exposition.model import MetricType
+from metrics_proxy.exposition.model import MetricType, shown
 from metrics_proxy.exposition.series import Series, unquote
 from metrics_proxy.exposition.value import float_of
 
@@ -25,19 +25,19 @@ def has_odd_bound(series: Series) -> bool:
 def misfit(series: Series, value: float, family: str, kind: MetricType) -> str | None:
     """Why a sample can't be in the family ``family`` of type ``kind``, or None if it can."""
     if kind is MetricType.SUMMARY:
-        return _bound_fault(series, "quantile", f"summary {family}")
+        return _bound_fault(series, "quantile", f"summary {shown(family)}")
     if kind is not MetricType.HISTOGRAM:
         return None
     counts = series.name == f"{family}_count" or (
         series.value_of("le") is not None and series.name != f"{family}_sum"
     )
     if counts and value < 0:
-        return f"a count of histogram {family} is negative"
-    return _bound_fault(series, "le", f"histogram {family}")
+        return f"a count of histogram {shown(family)} is negative; it takes 0 or more"
+    return _bound_fault(series, "le", f"histogram {shown(family)}")
 
 
 def _bound_fault(series: Series, label: str, family: str) -> str | None:
     bound = series.value_of(label)
     if bound is None or float_of(bound) is not None:
         return None
-    return f'the label {label} of {family} is "{bound}"; it takes a decimal number, +Inf or -Inf'
+    return f'the label {label} of {family} is "{shown(bound)}"; it takes a number, +Inf or -Inf'

@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 import re
 
-from metrics_proxy.exposition.model import LineError
+from metrics_proxy.exposition.model import LineError, shown
 
 _INT64_MAX = 2**63 - 1
 _BLANKS = re.compile(r"[ \t]+")
@@ -45,7 +45,7 @@ def read_tail(tail: str) -> tuple[str, float]:
         return f" {value}", number
     _check_timestamp(rest[0])
     if len(rest) > 1:
-        raise LineError(f'after the timestamp the line must end, but "{rest[1]}" follows')
+        raise LineError(f'after the timestamp the line must end, but "{shown(rest[1])}" follows')
     return f" {value} {rest[0]}", number
 
 
@@ -56,14 +56,16 @@ def _checked_value(text: str) -> float:
     if number is not None:
         return number
     if _FLOAT.fullmatch(text):
-        raise LineError(f'the value "{text}" is too large for a 64-bit float')
-    raise LineError(f'the value is "{text}"; it takes a decimal number, NaN, +Inf or -Inf')
+        raise LineError(f'the value "{shown(text)}" is too large for a 64-bit float')
+    raise LineError(f'the value is "{shown(text)}"; it takes a decimal number, NaN, +Inf or -Inf')
 
 
 def _check_timestamp(text: str) -> None:
     if text.startswith("#"):
         raise LineError("an exemplar follows the value; the text format has none")
     if _TIMESTAMP.fullmatch(text) is None:
-        raise LineError(f'the timestamp is "{text}"; it takes whole milliseconds, digits only')
+        raise LineError(
+            f'the timestamp is "{shown(text)}"; it takes whole milliseconds, digits only'
+        )
     if len(text.lstrip("0")) > 19 or int(text.lstrip("0") or "0") > _INT64_MAX:
-        raise LineError(f'the timestamp "{text}" is too large for a 64-bit integer')
+        raise LineError(f'the timestamp "{shown(text)}" is too large for a 64-bit integer')
