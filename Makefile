@@ -8,7 +8,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run.stamp
 DEV    := $(VENV)/.dev.stamp
-CODE   := workload/src tests benchmarks
+CODE   := workload/src tests benchmarks tools
 ARGS   ?=
 
 .DEFAULT_GOAL := help
@@ -32,8 +32,9 @@ test-cluster: $(DEV) ## Run the tests that need a real kube-apiserver, etcd and 
 lint: $(DEV) ## Check style, types, import layers and the lock files
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
-	@$(BIN)/mypy workload/src tests benchmarks
+	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --config pyproject.toml
+	@$(BIN)/python tools/lock.py --check
 
 format: $(DEV) ## Format the code, and mend what ruff can
 	@$(BIN)/ruff check --fix-only --quiet $(CODE)
