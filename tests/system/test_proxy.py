@@ -210,6 +210,94 @@ async def test_its_own_metrics(cluster: Cluster) -> None:
     assert own.content_type.startswith("text/plain; version=")
 
 
+async def test_its_status_and_its_pods_as_json(cluster: Cluster) -> None:
+    good = await cluster.pod("good", "a 1\n")
+    bad = await cluster.pod("bad", "nonsense")
+    cluster.standin.create_pod("shop", "skipped", labels={"app": "web"}, phase="Running")
+    async with running_proxy(cluster.kubeconfig, SELECTOR, NAMESPACES="shop") as proxy:
+        await proxy.until_ready()
+        before = json.loads((await proxy.get("/api/status")).text)
+        await proxy.get()
+        after = json.loads((await proxy.get("/api/status")).text)
+        pods = json.loads((await proxy.get("/api/targets")).text)
+    assert (before["targets"], before["up"], before["down"], before["unscraped"]) == (2, 0, 0, 2)
+    assert after == {
+        "version": "0.1.0",
+        "ready": True,
+        "selector": SELECTOR,
+        "namespaces": ["shop"],
+        "shard": 0,
+        "total_shards": 1,
+        "scopes": [
+            {"scope": "shop", "mode": "watching", "listed": True, "problem": "", "problem_kind": ""}
+        ],
+        "targets": 2,
+        "up": 1,
+        "down": 1,
+        "unscraped": 0,
+        "skipped": {"not_annotated": 1},
+    }
+    for pod in pods:
+        assert pod.pop("uid")
+        assert pod.pop("namespace") == "shop"
+    assert pods == [
+        {
+            "name": "bad",
+            "url": f"{bad.url}/metrics",
+            "up": 0,
+            "error": "not a valid exposition: line 1: the value is missing: nonsense",
+            "skipped": "",
+        },
+        {"name": "good", "url": f"{good.url}/metrics", "up": 1, "error": "", "skipped": ""},
+        {
+            "name": "skipped",
+            "url": "",
+            "up": None,
+            "error": "",
+            "skipped": 'no annotation prometheus.io/scrape: "true"',
+        },
+    ]
+
+
+async def test_without_permission_the_status_says_so(cluster: Cluster) -> None:
+    cluster.standin.grant("someone", "list")
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        while not (status := json.loads((await proxy.get("/api/status")).text))["scopes"][0][
+            "problem"
+        ]:
+            assert status["scopes"][0]["mode"] == "starting"
+    (scope,) = status["scopes"]
+    assert (status["ready"], scope["listed"], scope["mode"]) == (False, False, "retrying")
+    assert scope["problem_kind"] == "forbidden"
+
+
+async def test_shards_share_the_pods(cluster: Cluster) -> None:
+    names = [f"web-{number}" for number in range(12)]
+    for name in names:
+        await cluster.pod(name, "a 1\n")
+    shares = []
+    for shard in ("0", "1"):
+        async with running_proxy(
+            cluster.kubeconfig, SELECTOR, SHARD=shard, TOTAL_SHARDS="2"
+        ) as proxy:
+            await proxy.until_ready()
+            shares.append(set((await proxy.get()).ups))
+    assert shares[0] | shares[1] == set(names)
+    assert not shares[0] & shares[1]
+
+
+async def test_check_asks_nothing_and_says_what_serve_would_say() -> None:
+    assert await run("check", POD_LABEL_SELECTOR="a=b") == (0, "", "")
+    code, out, err = await run("check", POD_LABEL_SELECTOR="a in b", SHARD="2", TOTAL_SHARDS="0")
+    assert (code, out) == (2, "")
+    assert err.count("\n") == 3
+    code, _, err = await run("check", POD_LABEL_SELECTOR="a=b", SHARD="2", TOTAL_SHARDS="2")
+    assert (code, err.splitlines()[1:]) == (
+        2,
+        ["  SHARD 2 is beyond the last of TOTAL_SHARDS 2; it takes a number from 0 to 1"],
+    )
+
+
 async def test_the_front_page_has_links_and_escapes(cluster: Cluster) -> None:
     async with running_proxy(cluster.kubeconfig, "app in (a,b),v<2") as proxy:
         await proxy.until_ready()
@@ -309,7 +397,7 @@ async def test_help_names_every_setting_both_ways() -> None:
     assert code == 0
     for name in ("POD_LABEL_SELECTOR", "--pod-label-selector", "SCRAPE_TIMEOUT", "--log-format"):
         assert name in out
-    assert "{serve,targets,demo}" in out
+    assert "{serve,targets,check,demo}" in out
 
 
 async def test_version() -> None:

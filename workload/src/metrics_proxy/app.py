@@ -5,33 +5,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from aiohttp import web
 from prometheus_client.exposition import choose_encoder
 
-from metrics_proxy.config import Config
+from metrics_proxy import status
 from metrics_proxy.exposition import CONTENT_TYPE_TEXT, encode_text
-from metrics_proxy.gather import Gatherer
 from metrics_proxy.health import Health
 from metrics_proxy.pages import index_page
-from metrics_proxy.targets import Skipped, TargetTable
-from metrics_proxy.telemetry import Telemetry
+from metrics_proxy.status import State
 
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 # What Prometheus' timeout keeps for the way back, in seconds (blackbox_exporter's rule).
 _OFFSET = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """All that the routes look at. Made once, in server.py."""
-
-    config: Config
-    health: Health
-    table: TargetTable
-    gatherer: Gatherer
-    telemetry: Telemetry
 
 
 def make_app(state: State) -> web.Application:
@@ -45,6 +31,8 @@ def make_app(state: State) -> web.Application:
             web.get("/metrics/self", routes.own_metrics),
             web.get("/livez", routes.live),
             web.get("/readyz", routes.ready),
+            web.get("/api/status", routes.status),
+            web.get("/api/targets", routes.targets),
         ]
     )
     return app
@@ -84,9 +72,7 @@ class _Routes:
 
     async def own_metrics(self, request: web.Request) -> web.Response:
         state = self._state
-        entries = state.table.snapshot()
-        skipped = [entry.reason for entry in entries if isinstance(entry, Skipped)]
-        state.telemetry.pods_counted(len(entries) - len(skipped), skipped)
+        state.telemetry.pods_counted(len(state.table.targets()), state.skip_counts())
         encode, content_type = choose_encoder(request.headers.get("Accept", ""))
         body = encode(state.telemetry.registry)
         return web.Response(body=body, headers={"Content-Type": content_type})
@@ -97,6 +83,12 @@ class _Routes:
     async def ready(self, _: web.Request) -> web.Response:
         health = self._state.health
         return web.Response(text="ok\n") if health.ready else _not_ready(health)
+
+    async def status(self, _: web.Request) -> web.Response:
+        return web.json_response(status.status(self._state))
+
+    async def targets(self, _: web.Request) -> web.Response:
+        return web.json_response(status.targets(self._state))
 
     async def index(self, _: web.Request) -> web.Response:
         state = self._state

@@ -75,8 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"metrics-proxy {__version__}")
     _add_settings(parser)
     parser.set_defaults(run=_serve)
-    commands = parser.add_subparsers(title="commands", metavar="{serve,targets,demo}")
+    commands = parser.add_subparsers(title="commands", metavar="{serve,targets,check,demo}")
     _add_command(commands, "serve", _serve, "serve (the same as no command)")
+    _add_command(
+        commands, "check", _check, "check the configuration, and ask nothing of the cluster"
+    )
     targets = _add_command(
         commands, "targets", _targets, "list the selected pods once: the URL, or why it is skipped"
     )
@@ -144,6 +147,11 @@ def _serve(args: argparse.Namespace) -> int:
         await Server(loaded, connect(os.environ)).run()
 
     _run(serve())
+    return 0
+
+
+def _check(args: argparse.Namespace) -> int:
+    config.load(vars(args), os.environ)
     return 0
 
 

@@ -32,7 +32,8 @@ class ConfigError(Exception):
 class Config:
     """What the proxy was told. Durations are in seconds, sizes in bytes.
 
-    ``host`` "" means every interface; ``namespaces`` () means the whole cluster.
+    ``host`` "" means every interface; ``namespaces`` () means the whole cluster. This proxy
+    scrapes the pods of ``shard`` (from 0) out of ``total_shards``.
     """
 
     pod_label_selector: Selector
@@ -43,6 +44,8 @@ class Config:
     max_body_size: int = 64 * 2**20
     scrape_ca_file: str = ""
     scrape_insecure_skip_verify: bool = False
+    shard: int = 0
+    total_shards: int = 1
     log_level: str = "info"
     log_format: str = "logfmt"
 
@@ -80,6 +83,18 @@ def _parse_selector(text: str) -> Selector:
 def _parse_port(text: str) -> int:
     if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
         raise ValueError("is not a port number from 1 to 65535 (0 lets the system choose)")
+    return int(text)
+
+
+def _parse_shard(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text):
+        raise ValueError("is not a whole number from 0")
+    return int(text)
+
+
+def _parse_total_shards(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", text) or int(text) == 0:
+        raise ValueError("is not a whole number from 1")
     return int(text)
 
 
@@ -160,6 +175,14 @@ SETTINGS = (
         "true: do not check the certificates of https pods",
     ),
     Setting(
+        "shard", _parse_shard, "0", "0", "N",
+        "which share of the pods is this proxy's, counted from 0",
+    ),
+    Setting(
+        "total_shards", _parse_total_shards, "1", "3", "N",
+        "how many proxies share the pods, each scraping those of its own shard",
+    ),
+    Setting(
         "log_level", _one_of(*logs.LEVELS), "info", "info", "LEVEL", ", ".join(logs.LEVELS)
     ),
     Setting(
@@ -185,7 +208,18 @@ def load(flags: Mapping[str, str | None], environ: Mapping[str, str]) -> Config:
             faults.append(f"{spelling.wrong(text)} {error}; for example {spelling.right()}")
     if faults:
         raise ConfigError(faults)
-    return Config(**values)
+    loaded = Config(**values)
+    if loaded.shard >= loaded.total_shards:
+        raise ConfigError([_beyond_the_last_shard(loaded)])
+    return loaded
+
+
+def _beyond_the_last_shard(loaded: Config) -> str:
+    last = loaded.total_shards - 1
+    return (
+        f"SHARD {loaded.shard} is beyond the last of TOTAL_SHARDS {loaded.total_shards}; "
+        f"it takes a number from 0 to {last}"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,16 @@ class Mode(StrEnum):
     RETRYING = "retrying"
 
 
+class ProblemKind(StrEnum):
+    """What kind of problem stands between discovery and the pods."""
+
+    NONE = ""
+    FORBIDDEN = "forbidden"
+    UNAUTHORIZED = "unauthorized"
+    UNREACHABLE = "unreachable"
+    OTHER = "other"
+
+
 @dataclass(slots=True)
 class ScopeHealth:
     """One scope ("" is the whole cluster). ``contact`` is on the monotonic clock, in seconds."""
@@ -27,6 +37,7 @@ class ScopeHealth:
     mode: Mode = Mode.STARTING
     listed: bool = False
     problem: str = ""
+    problem_kind: ProblemKind = ProblemKind.NONE
     contact: float | None = None
 
     def touch(self) -> None:

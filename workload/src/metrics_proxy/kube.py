@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import httpx2
 
-from metrics_proxy.health import Mode, ScopeHealth
+from metrics_proxy.health import Mode, ProblemKind, ScopeHealth
 from metrics_proxy.kubeconfig import AUTH_ERRORS
 from metrics_proxy.pods import Deleted, Event, Listed, Pod, Upserted
 from metrics_proxy.selector import Selector
@@ -175,14 +175,18 @@ class Discovery:
             async with self._client.stream("GET", path, params=query, timeout=timeout) as response:
                 yield response
         except httpx2.ReadTimeout as error:
-            raise Trouble("silent", f"the API server said nothing for {silence:g} s") from error
+            raise Trouble(
+                "silent",
+                f"the API server said nothing for {silence:g} s",
+                ProblemKind.UNREACHABLE,
+            ) from error
         except (httpx2.HTTPError, httpx2.StreamError, *AUTH_ERRORS) as error:
             raise unreachable(error, self._client.base_url) from error
 
     def _watch_trouble(self, code: int, body: bytes) -> Trouble:
         trouble = status_trouble(code, body, "watch")
         if code in {403, 405}:
-            trouble = Trouble(REFUSED, trouble.message)
+            trouble = Trouble(REFUSED, trouble.message, trouble.problem)
             self._refusal = (time.monotonic(), trouble)
         return trouble
 
@@ -190,7 +194,7 @@ class Discovery:
         if self._refusal is not None:
             refused_at, trouble = self._refusal
             if time.monotonic() - refused_at < self._pace.retry_refused:
-                raise Trouble(REFUSED, trouble.message)
+                raise Trouble(REFUSED, trouble.message, trouble.problem)
 
     def _delay(self, trouble: Trouble) -> float:
         if trouble.kind == REFUSED:
@@ -211,6 +215,7 @@ class Discovery:
         self._refusal = None
         self._health.mode = Mode.WATCHING
         self._health.problem = ""
+        self._health.problem_kind = ProblemKind.NONE
         self._health.touch()
 
     def _report(self, trouble: Trouble, *, watching: bool) -> None:
@@ -219,6 +224,7 @@ class Discovery:
         news = self._health.problem != trouble.message
         self._health.mode = Mode.POLLING if trouble.kind == REFUSED else Mode.RETRYING
         self._health.problem = trouble.message
+        self._health.problem_kind = trouble.problem
         fields = {"scope": self._health.where, "reason": trouble.message}
         if trouble.kind == REFUSED:
             log.log(logging.INFO if news else logging.DEBUG, "watch refused, polling", extra=fields)

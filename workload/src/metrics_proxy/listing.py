@@ -13,6 +13,7 @@ from metrics_proxy.config import Config
 from metrics_proxy.health import Health
 from metrics_proxy.kube import Discovery
 from metrics_proxy.pods import Listed
+from metrics_proxy.sharding import Shard
 from metrics_proxy.targets import Entry, Skipped, TargetTable
 from metrics_proxy.telemetry import Telemetry
 
@@ -21,7 +22,7 @@ async def list_entries(config: Config, client: httpx2.AsyncClient) -> tuple[Entr
     """List every scope once. Raises wire.Trouble where the API refuses or can't be reached."""
     health = Health.of(config.namespaces)
     telemetry = Telemetry(health)
-    table = TargetTable()
+    table = TargetTable(Shard(config.shard, config.total_shards))
     async with client:
         for scope in health.scopes:
             discovery = Discovery(client, config.pod_label_selector, scope, telemetry)

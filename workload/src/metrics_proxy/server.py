@@ -16,12 +16,14 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 import httpx2
 from aiohttp import web
 
-from metrics_proxy.app import State, make_app
+from metrics_proxy.app import make_app
 from metrics_proxy.config import Config
 from metrics_proxy.gather import Gatherer
 from metrics_proxy.health import Health
 from metrics_proxy.kube import Discovery, Pace
 from metrics_proxy.scrape import Scraper, tls_context
+from metrics_proxy.sharding import Shard
+from metrics_proxy.status import State
 from metrics_proxy.targets import TargetTable
 from metrics_proxy.telemetry import Telemetry
 
@@ -77,8 +79,9 @@ class Server:
         config = self._config
         tls = tls_context(config.scrape_ca_file, insecure=config.scrape_insecure_skip_verify)
         telemetry = Telemetry(self.health)
+        table = TargetTable(Shard(config.shard, config.total_shards))
         gatherer = Gatherer(Scraper(tls, config.max_body_size), telemetry)
-        return State(config, self.health, TargetTable(), gatherer, telemetry)
+        return State(config, self.health, table, gatherer, telemetry)
 
     @asynccontextmanager
     async def _watching(self, state: State) -> AsyncIterator[None]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from urllib.parse import quote
 
 from metrics_proxy.pods import Deleted, Event, Listed, Pod, Upserted
+from metrics_proxy.sharding import Shard
 
 SCRAPE = "prometheus.io/scrape"
 PORT = "prometheus.io/port"
@@ -106,12 +107,13 @@ def _path(text: str) -> str:
 
 
 class TargetTable:
-    """The pods known now, by scope and UID. Only discovery writes it, through ``apply``.
+    """The pods of one shard, by scope and UID. Only discovery writes it, through ``apply``.
 
     ``snapshot`` hands out one immutable tuple: a scrape never sees half a change.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, shard: Shard | None = None) -> None:
+        self._shard = shard or Shard()
         self._scopes: dict[str, dict[str, Entry]] = {}
         self._snapshot: tuple[Entry, ...] | None = ()
 
@@ -119,9 +121,11 @@ class TargetTable:
         """Take in what discovery says; a ``Listed`` replaces all that its scope held."""
         match event:
             case Listed(scope, pods):
-                self._scopes[scope] = {pod.metadata.uid: entry_of(pod) for pod in pods}
+                owned = (pod for pod in pods if self._shard.owns(pod.metadata.uid))
+                self._scopes[scope] = {pod.metadata.uid: entry_of(pod) for pod in owned}
             case Upserted(scope, pod):
-                self._scopes.setdefault(scope, {})[pod.metadata.uid] = entry_of(pod)
+                if self._shard.owns(pod.metadata.uid):
+                    self._scopes.setdefault(scope, {})[pod.metadata.uid] = entry_of(pod)
             case Deleted(scope, uid):
                 self._scopes.setdefault(scope, {}).pop(uid, None)
         self._snapshot = None

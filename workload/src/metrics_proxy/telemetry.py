@@ -5,8 +5,7 @@
 from __future__ import annotations
 
 import platform
-from collections import Counter as Tally
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
@@ -57,11 +56,11 @@ class Telemetry:
     def _histogram(self, name: str, text: str) -> Histogram:
         return Histogram(f"metrics_proxy_{name}", text, registry=self.registry, buckets=_BUCKETS)
 
-    def pods_counted(self, targets: int, skipped: Iterable[str]) -> None:
-        """Set the sizes of the target table; ``skipped`` has a reason for each skipped pod."""
+    def pods_counted(self, targets: int, skipped: Mapping[str, int]) -> None:
+        """Set the sizes of the target table; ``skipped`` counts pods by reason."""
         self.targets.set(targets)
         self.skipped.clear()
-        for reason, count in Tally(skipped).items():
+        for reason, count in skipped.items():
             self.skipped.labels(reason).set(count)
 
 

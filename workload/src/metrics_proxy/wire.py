@@ -10,6 +10,7 @@ from typing import TypeVar
 import httpx2
 import msgspec
 
+from metrics_proxy.health import ProblemKind
 from metrics_proxy.pods import Pod
 
 _T = TypeVar("_T")
@@ -18,10 +19,11 @@ _T = TypeVar("_T")
 class Trouble(Exception):  # noqa: N818  (an event of the watch loop more than an error)
     """The API did not do as asked. ``kind`` is a label value of the relists counter."""
 
-    def __init__(self, kind: str, message: str) -> None:
+    def __init__(self, kind: str, message: str, problem: ProblemKind = ProblemKind.OTHER) -> None:
         super().__init__(message)
         self.kind = kind
         self.message = message
+        self.problem = problem
 
 
 class _ListMeta(msgspec.Struct, rename="camel"):
@@ -104,9 +106,15 @@ def _trouble(code: int, message: str, verb: str) -> Trouble:
         case 410:
             return Trouble("expired", f"the history is gone (410){said}")
         case 401:
-            return Trouble("api_error", f"the API server refuses the credentials (401){said}")
+            return Trouble(
+                "api_error",
+                f"the API server refuses the credentials (401){said}",
+                ProblemKind.UNAUTHORIZED,
+            )
         case 403:
-            return Trouble("api_error", f"no permission to {verb} pods (403){said}")
+            return Trouble(
+                "api_error", f"no permission to {verb} pods (403){said}", ProblemKind.FORBIDDEN
+            )
         case _:
             return Trouble("api_error", f"the API server answered {code} to {verb} pods{said}")
 
@@ -114,7 +122,11 @@ def _trouble(code: int, message: str, verb: str) -> Trouble:
 def unreachable(error: Exception, server: object) -> Trouble:
     """What a failed request means: no connection, no TLS, no credentials, a broken stream."""
     if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-        return Trouble("unreachable", f"cannot reach the API server {server}: {_root(error)}")
+        return Trouble(
+            "unreachable",
+            f"cannot reach the API server {server}: {_root(error)}",
+            ProblemKind.UNREACHABLE,
+        )
     if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
         return Trouble("broken", f"the connection to the API server broke: {_root(error)}")
     return Trouble("credentials", f"the credentials cannot be read: {_root(error)}")

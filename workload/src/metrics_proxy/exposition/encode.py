@@ -23,7 +23,7 @@ def encode_text(merged: Merged) -> Iterator[bytes]:
     for family in merged.families:
         for text in _texts(family):
             pending.append(text)
-            size += len(text)
+            size += len(text) + 1
             if size >= _BATCH:
                 yield _batch(pending)
                 pending.clear()
