@@ -397,7 +397,7 @@ async def test_help_names_every_setting_both_ways() -> None:
     assert code == 0
     for name in ("POD_LABEL_SELECTOR", "--pod-label-selector", "SCRAPE_TIMEOUT", "--log-format"):
         assert name in out
-    assert "{serve,targets,check,demo}" in out
+    assert "[serve|targets|check|demo]" in out
 
 
 async def test_version() -> None:

@@ -68,14 +68,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="metrics-proxy",
         description=_DESCRIPTION,
+        usage="metrics-proxy [serve|targets|check|demo] [SETTINGS]",
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"metrics-proxy {__version__}")
-    _add_settings(parser)
     parser.set_defaults(run=_serve)
-    commands = parser.add_subparsers(title="commands", metavar="{serve,targets,check,demo}")
+    _add_commands(parser.add_subparsers(title="commands", metavar="", prog="metrics-proxy"))
+    _add_settings(parser)
+    return parser
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
+    """Room for a setting and its text on one line."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=38, width=100)
+
+
+def _add_commands(commands: Any) -> None:  # noqa: ANN401  (argparse keeps this type to itself)
     _add_command(commands, "serve", _serve, "serve (the same as no command)")
     _add_command(
         commands, "check", _check, "check the configuration, and ask nothing of the cluster"
@@ -90,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
         "demo",
         help="run on a stand-in for a cluster, with sample pods",
         description="Runs the proxy on a stand-in for a cluster, with sample pods, on loopback.",
+        formatter_class=_HelpFormatter,
         allow_abbrev=False,
     )
     demo.add_argument("--port", type=int, default=15090, help="the proxy's port (default 15090)")
@@ -97,7 +110,6 @@ def _parser() -> argparse.ArgumentParser:
         "--seconds", type=float, default=None, help="stop after so many seconds (default never)"
     )
     demo.set_defaults(run=_demo)
-    return parser
 
 
 def _add_command(
@@ -107,7 +119,12 @@ def _add_command(
     text: str,
 ) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=text, description=text.capitalize(), allow_abbrev=False
+        name,
+        help=text,
+        description=f"{text[0].upper()}{text[1:]}.",
+        usage=f"metrics-proxy {name} [SETTINGS]",
+        formatter_class=_HelpFormatter,
+        allow_abbrev=False,
     )
     _add_settings(parser)
     parser.set_defaults(run=run)
