@@ -87,7 +87,7 @@ class _HelpFormatter(argparse.RawDescriptionHelpFormatter):
         super().__init__(prog, max_help_position=38, width=100)
 
 
-def _add_commands(commands: Any) -> None:  # noqa: ANN401  (argparse keeps this type to itself)
+def _add_commands(commands: Any) -> None:
     _add_command(commands, "serve", _serve, "serve (the same as no command)")
     _add_command(
         commands, "check", _check, "check the configuration, and ask nothing of the cluster"
