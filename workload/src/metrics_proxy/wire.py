@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import AsyncIterable, AsyncIterator
 from typing import TypeVar
 
@@ -135,6 +136,11 @@ def unreachable(error: Exception, server: object) -> Trouble:
 def _root(error: BaseException) -> str:
     while (cause := error.__cause__ or error.__context__) is not None:
         error = cause
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not verify: {error.verify_message}"
+    if isinstance(error, OSError) and not error.filename:
+        # Less "[Errno 111]", which helps nobody.
+        return error.strerror or str(error)
     return str(error) or type(error).__name__
 
 
