@@ -173,7 +173,6 @@ def _renamed(labels: list[tuple[str, str]]) -> list[tuple[str, str]]:
         while free in _OURS or (free != name and free in taken):
             free = EXPORTED + free
         renamed.append((free, value))
-        taken.add(free)
     return renamed
 
 

@@ -8,7 +8,7 @@ The server's parser takes them all, but promtool would refuse the whole merged a
 from __future__ import annotations
 
 from metrics_proxy.exposition.model import MetricType, shown
-from metrics_proxy.exposition.series import Series, unquote
+from metrics_proxy.exposition.series import Series
 from metrics_proxy.exposition.value import float_of
 
 DEMANDING = frozenset({MetricType.HISTOGRAM, MetricType.SUMMARY})
@@ -17,7 +17,7 @@ DEMANDING = frozenset({MetricType.HISTOGRAM, MetricType.SUMMARY})
 def has_odd_bound(series: Series) -> bool:
     """Whether a bucket or quantile label holds no number, whatever the family's type."""
     for name, value in series.labels:
-        if name in {"le", "quantile"} and float_of(unquote(value)) is None:
+        if name in {"le", "quantile"} and float_of(value[1:-1]) is None:
             return True
     return False
 
