@@ -146,11 +146,21 @@ func check(body []byte, format, contentType string) answer {
 	result := answer{Series: [][4]any{}, Families: map[string]*family{}, Exemplars: [][4]any{}}
 	result.ServerError = text(result.walk(body, contentType))
 	if format == formatText {
-		parser := expfmt.NewTextParser(model.UTF8Validation)
-		_, err := parser.TextToMetricFamilies(bytes.NewReader(body))
-		result.ExpfmtError = text(err)
+		result.ExpfmtError = text(readByExpfmt(body))
 	}
 	return result
+}
+
+// readByExpfmt tells what expfmt objects to; it panics at some bodies, which is an objection too.
+func readByExpfmt(body []byte) (err error) {
+	defer func() {
+		if said := recover(); said != nil {
+			err = fmt.Errorf("expfmt panics: %v", said)
+		}
+	}()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	_, err = parser.TextToMetricFamilies(bytes.NewReader(body))
+	return err
 }
 
 // walk reads the body as a scrape of the server would, up to storing it.
@@ -203,7 +213,12 @@ func (a *answer) addSeries(parser textparse.Parser, current string, kind model.M
 	if err := acceptable(set); err != nil {
 		return err
 	}
-	_, timestamp, value := parser.Series()
+	_, reused, value := parser.Series()
+	var timestamp *int64 // The parser writes the next one where it put this one.
+	if reused != nil {
+		copied := *reused
+		timestamp = &copied
+	}
 	set = set.WithoutEmpty()
 	kept := set.Map()
 	typ := typeOf(kept[model.MetricNameLabel], current, kind)
