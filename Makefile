@@ -8,7 +8,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run.stamp
 DEV    := $(VENV)/.dev.stamp
-CODE   := workload/src tests benchmarks tools
+CODE   := workload/src src lib tests benchmarks tools
 ARGS   ?=
 
 .DEFAULT_GOAL := help
