@@ -8,11 +8,15 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 RUN    := $(VENV)/.run.stamp
 DEV    := $(VENV)/.dev.stamp
+# charmcraft has an environment of its own. On Debian and Ubuntu it needs the system's python3-apt,
+# and so the system's Python.
+CHARMCRAFT := .venv-charmcraft/bin/charmcraft
+SYSTEM_PYTHON := $(firstword $(wildcard /usr/bin/python3) $(PYTHON))
 CODE   := workload/src src lib tests benchmarks tools
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster lint format bench dist lock clean
+.PHONY: help demo test test-cluster test-integration lint format bench charm rock dist lock clean
 
 help: ## Show the verbs
 	@printf 'Usage: make VERB [ARGS="..."]\n\n'
@@ -29,12 +33,16 @@ test-cluster: $(DEV) ## Run the tests that need a real kube-apiserver, etcd and 
 	@$(BIN)/python tests/cluster/controlplane/build.py
 	@$(BIN)/python -m pytest tests/cluster $(ARGS)
 
-lint: $(DEV) ## Check style, types, import layers and the lock files
+test-integration: $(DEV) ## Run the tests that need a real Juju controller; says what is missing
+	@$(BIN)/python -m pytest tests/integration --timeout=0 $(ARGS)
+
+lint: $(DEV) $(CHARMCRAFT) ## Check style, types, import layers and the lock files
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --config pyproject.toml
 	@$(BIN)/python tools/lock.py --check
+	@CRAFT_STATE_DIR=$$(mktemp -d) $(CHARMCRAFT) expand-extensions > /dev/null
 
 format: $(DEV) ## Format the code, and mend what ruff can
 	@$(BIN)/ruff check --fix-only --quiet $(CODE)
@@ -42,6 +50,13 @@ format: $(DEV) ## Format the code, and mend what ruff can
 
 bench: $(DEV) ## Measure CPU, latency and memory per scrape beside a floor (and --rival PATH)
 	@$(BIN)/python -m benchmarks $(ARGS)
+
+charm: $(DEV) $(CHARMCRAFT) ## Pack the charm into dist/
+	@$(BIN)/python tools/charm/pack.py --charmcraft $(CHARMCRAFT) $(ARGS)
+
+rock: ## Pack the rock, where rockcraft is
+	@command -v rockcraft > /dev/null || { echo 'make: rockcraft is missing; run: sudo snap install rockcraft --classic'; exit 1; }
+	@rockcraft pack $(ARGS)
 
 dist: $(DEV) ## Build the wheel and the source archive into dist/
 	@$(BIN)/python -m build --no-isolation --outdir dist workload
@@ -66,3 +81,8 @@ $(DEV): requirements-dev.txt workload/pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e workload
 	touch $@ $(RUN)
+
+$(CHARMCRAFT): requirements-charmcraft.txt
+	$(SYSTEM_PYTHON) -m venv .venv-charmcraft
+	.venv-charmcraft/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-charmcraft.txt
+	touch $@

@@ -22,7 +22,7 @@ OPTIONS = (
 LOCKS = {
     # What the charm packs; it runs on the Python 3.12 of its base.
     "requirements.txt": ("--python-version=3.12", "pyproject.toml"),
-    "requirements-charmcraft.txt": ("--python-version=3.12", "--group=charmcraft"),
+    "requirements-charmcraft.txt": ("--python-version=3.11", "--group=charmcraft"),
     "workload/requirements.txt": ("--python-version=3.11", "workload/pyproject.toml"),
     "requirements-dev.txt": (
         "--python-version=3.11", "pyproject.toml", "workload/pyproject.toml", "--group=dev",

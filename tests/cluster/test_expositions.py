@@ -98,7 +98,9 @@ class Writer:
         end: str = self.random.choice(VALUES) + self.random.choice(TIMESTAMPS)
         if not _BARE_METRIC.fullmatch(name) or self.random.random() < 0.1:
             return "{" + ",".join([quoted(name), *labels]) + "}" + self._blanks() + end
-        braces: str = "{" + ",".join(labels) + self.random.choice(["", ""] + [","] * bool(labels)) + "}"
+        braces: str = (
+            "{" + ",".join(labels) + self.random.choice(["", ""] + [","] * bool(labels)) + "}"
+        )
         return name + (self._blanks() + braces if labels else "") + " " + end
 
     def _label(self, name: str) -> str:
