@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -117,6 +117,12 @@ class Watched:
     async def until_targets(self, *names: str) -> None:
         await eventually(lambda: set(self.targets) == set(names), lambda: sorted(self.targets))
 
+    async def until_lists(self, count: int) -> None:
+        await eventually(lambda: self.lists >= count, lambda: self.lists)
+
+    async def until_problem(self, text: str) -> None:
+        await eventually(lambda: text in self.problem, lambda: self.problem)
+
     async def until_mode(self, mode: Mode) -> None:
         await eventually(lambda: self.mode is mode, lambda: (self.mode, self.problem))
 
@@ -157,11 +163,19 @@ class Scene:
 
     @asynccontextmanager
     async def watched(
-        self, *, token: str | None = None, namespaces: Iterable[str] = (), pace: Pace = QUICK
+        self,
+        *,
+        token: str | None = None,
+        namespaces: Iterable[str] = (),
+        pace: Pace = QUICK,
+        kubeconfig: Path | None = None,
     ) -> AsyncIterator[Watched]:
+        """Discovery of the scene's pods, or of what another kubeconfig leads to."""
         health = Health.of(namespaces)
         telemetry = Telemetry(health)
-        async with connect({"KUBECONFIG": str(self.cluster.kubeconfig(token))}) as client:
+        async with connect(
+            {"KUBECONFIG": str(kubeconfig or self.cluster.kubeconfig(token))}
+        ) as client:
             discovery = Discovery(
                 client, parse_selector(self.selector), health.scopes[0], telemetry, pace
             )
@@ -171,7 +185,8 @@ class Scene:
                 yield watched
             finally:
                 task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+                with suppress(asyncio.CancelledError):
+                    await task
 
 
 class DiscoveryContract:

@@ -18,12 +18,16 @@ Answer = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class PodServer:
-    """A pod that answers; ``annotations`` lead a proxy to it, ``requests`` are what it saw."""
+    """A pod that answers; ``annotations`` lead a proxy to it, ``requests`` are what it saw.
+
+    ``peers`` are the addresses that they came from.
+    """
 
     def __init__(self, ip: str, port: int) -> None:
         self.ip = ip
         self.port = port
         self.requests: list[web.Request] = []
+        self.peers: list[tuple[str, int]] = []
 
     @property
     def url(self) -> str:
@@ -50,6 +54,8 @@ async def pod_server(
 
     async def handle(request: web.Request) -> web.StreamResponse:
         pod.requests.append(request)
+        assert request.transport is not None
+        pod.peers.append(request.transport.get_extra_info("peername"))
         if callable(answer):
             return await answer(request)
         body = answer.encode() if isinstance(answer, str) else answer

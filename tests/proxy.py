@@ -65,6 +65,13 @@ class Proxy:
             assert asyncio.get_running_loop().time() < deadline, answer
             await asyncio.sleep(0.02)
 
+    async def until_watching(self) -> None:
+        """Ready comes with the first list, the watch a moment later."""
+        deadline = asyncio.get_running_loop().time() + 30
+        while '"mode": "watching"' not in (await self.get("/api/status")).text:
+            assert asyncio.get_running_loop().time() < deadline, self.lines
+            await asyncio.sleep(0.02)
+
     def messages(self) -> list[str]:
         return [line["msg"] for line in self.lines]
 
@@ -80,15 +87,21 @@ async def running_proxy(kubeconfig: Path, selector: str, **settings: str) -> Asy
     process = await asyncio.create_subprocess_exec(*COMMAND, stderr=PIPE, env=environ)
     async with aiohttp.ClientSession() as session:
         proxy = Proxy(process, "", session)
-        proxy.url = await _serving_url(proxy)
-        reader = asyncio.create_task(_read_on(proxy))
         try:
-            yield proxy
+            async with asyncio.timeout(60):
+                proxy.url = await _serving_url(proxy)
+            reader = asyncio.create_task(_read_on(proxy))
+            try:
+                yield proxy
+            finally:
+                if process.returncode is None:
+                    process.send_signal(signal.SIGTERM)
+                await process.wait()
+                await reader
         finally:
             if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            await process.wait()
-            await reader
+                process.kill()
+                await process.wait()
     assert process.returncode == 0, proxy.lines
 
 

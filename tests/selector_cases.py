@@ -57,6 +57,7 @@ INVALID = {
     "(a)": "expected a label key",
     "a>x": "compares with a whole number",
     "a<-1": "label value",
+    "a>99999999999999999999": "compares with a whole number",
     "a>": "compares with a whole number",
     "a=-b": 'label value "-b" must be at most 63',
     "a=b_": 'label value "b_" must be',

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.controlplane import ControlPlane, Expocheck, Prometheus, prometheus_binaries
+from tests.cluster.controlplane.process import free_ports
 from tests.cluster.real import RealCluster
 from tests.discovery_contract import Scene
 from tests.pods import PodServer, hang, pod_server
@@ -70,12 +71,14 @@ async def test_the_seed_usage_line(pods: Pods, plane: ControlPlane, tmp_path: Pa
         "ztunnel-b", labels={"app": "ztunnel"}, annotations=server.annotations, ip="127.0.3.1"
     )
     kubeconfig = plane.kubeconfig(tmp_path / "kubeconfig")
+    # A port of this test's own: 15090 may be somebody else's on this machine.
+    port = str(free_ports(1)[0])
     async with running_proxy(
-        kubeconfig, "app=ztunnel", SCRAPE_TIMEOUT="15s", PORT="15090", HOST="127.0.0.1"
+        kubeconfig, "app=ztunnel", SCRAPE_TIMEOUT="15s", PORT=port, HOST="127.0.0.1"
     ) as proxy:
         await proxy.until_ready()
         curl = await asyncio.create_subprocess_exec(
-            *("curl", "--silent", "--fail", "http://localhost:15090/metrics"),
+            *("curl", "--silent", "--fail", f"http://localhost:{port}/metrics"),
             stdout=asyncio.subprocess.PIPE,
         )
         out, _ = await curl.communicate()
@@ -208,8 +211,10 @@ async def test_least_privilege(
         await proxy.until_ready()
         await proxy.until_ups(a=1)
         mode = "watching" if "watch" in verbs else "polling"
-        own = await proxy.get("/metrics/self")
-        assert f'metrics_proxy_discovery_mode{{mode="{mode}",scope="{namespace}"}} 1.0' in own.text
+        wanted = f'metrics_proxy_discovery_mode{{mode="{mode}",scope="{namespace}"}} 1.0'
+        async with asyncio.timeout(30):
+            while wanted not in (await proxy.get("/metrics/self")).text:
+                await asyncio.sleep(0.02)
     assert ("watch refused, polling" in proxy.messages()) == (mode == "polling")
 
 

@@ -11,7 +11,7 @@ import signal
 import socket
 from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
 import aiohttp
@@ -75,7 +75,7 @@ async def test_three_quick_pods_and_one_that_hangs(cluster: Cluster) -> None:
     assert answer.ups == {"web-0": 1, "web-1": 1, "web-2": 1, "web-3": 0}
     for number in range(3):
         assert f'a{{k8s_namespace="shop",k8s_pod_name="web-{number}"}} {number}\n' in answer.text
-    assert took >= 0.5
+    assert 0.5 <= took < 3
 
 
 async def test_a_bad_pod_loses_only_itself_and_the_log_says_why_once(cluster: Cluster) -> None:
@@ -184,7 +184,7 @@ async def test_its_own_metrics(cluster: Cluster) -> None:
     await cluster.pod("other", "# TYPE a counter\na 1\n")
     cluster.standin.create_pod("shop", "skipped", labels={"app": "web"}, phase="Running")
     async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
-        await proxy.until_ready()
+        await proxy.until_watching()
         await proxy.get()
         own = await proxy.get("/metrics/self")
         pods = await proxy.get()
@@ -215,7 +215,7 @@ async def test_its_status_and_its_pods_as_json(cluster: Cluster) -> None:
     bad = await cluster.pod("bad", "nonsense")
     cluster.standin.create_pod("shop", "skipped", labels={"app": "web"}, phase="Running")
     async with running_proxy(cluster.kubeconfig, SELECTOR, NAMESPACES="shop") as proxy:
-        await proxy.until_ready()
+        await proxy.until_watching()
         before = json.loads((await proxy.get("/api/status")).text)
         await proxy.get()
         after = json.loads((await proxy.get("/api/status")).text)
@@ -340,6 +340,94 @@ def refuses_connections(proxy: Proxy) -> bool:
     except ConnectionRefusedError:
         return True
     return False
+
+
+async def test_a_second_signal_changes_nothing(cluster: Cluster) -> None:
+    asked, go_on = asyncio.Event(), asyncio.Event()
+
+    async def patient(_: web.Request) -> web.Response:
+        asked.set()
+        await go_on.wait()
+        return web.Response(text="a 1\n")
+
+    await cluster.pod("web-0", patient)
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        scrape = asyncio.create_task(proxy.get())
+        await asked.wait()
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGINT):
+            proxy.process.send_signal(number)
+            while not refuses_connections(proxy):
+                await asyncio.sleep(0.01)
+        go_on.set()
+        assert (await scrape).ups == {"web-0": 1}
+        assert await proxy.process.wait() == 0
+
+
+async def test_a_pod_that_hangs_holds_nobody_up_at_the_end(cluster: Cluster) -> None:
+    await cluster.pod("web-0", hang)
+    async with running_proxy(cluster.kubeconfig, SELECTOR, SCRAPE_TIMEOUT="500ms") as proxy:
+        await proxy.until_ready()
+        scrape = asyncio.create_task(proxy.get())
+        while not cluster.standin.open_watches:
+            await asyncio.sleep(0.01)
+        proxy.process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(10):
+            assert await proxy.process.wait() == 0
+        with suppress(aiohttp.ClientError):
+            assert (await scrape).ups == {"web-0": 0}
+
+
+async def test_a_scraper_that_leaves_ends_its_round_and_logs_nothing(cluster: Cluster) -> None:
+    asked, left = asyncio.Event(), asyncio.Event()
+
+    async def patient(request: web.Request) -> web.Response:
+        asked.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            left.set()
+        raise AssertionError
+
+    await cluster.pod("web-0", patient)
+    async with running_proxy(cluster.kubeconfig, SELECTOR, SCRAPE_TIMEOUT="60s") as proxy:
+        await proxy.until_ready()
+        scrape = asyncio.create_task(proxy.get())
+        await asked.wait()
+        scrape.cancel()
+        async with asyncio.timeout(10):
+            await left.wait()
+    assert proxy.messages() == ["serving", "stopping, running scrapes may finish", "stopped"]
+
+
+async def raw(proxy: Proxy, request: bytes) -> bytes:
+    """Send bytes, and read to the end of the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(proxy.url.rpartition(":")[2]))
+    writer.write(request)
+    async with asyncio.timeout(10):
+        answer = await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    return answer
+
+
+async def test_odd_requests(cluster: Cluster) -> None:
+    await cluster.pod("web-0", "a 1\n")
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        old = await raw(proxy, b"GET /metrics HTTP/1.0\r\nConnection: keep-alive\r\n\r\n")
+        head = await raw(proxy, b"HEAD /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        scan = await raw(proxy, b"\x16\x03\x01 what is this\r\n\r\n")
+        own = await proxy.get("/metrics/self", Accept="application/openmetrics-text; version=abc")
+        missing = await proxy.get("/nothing")
+    assert old.startswith(b"HTTP/1.0 200 OK")
+    assert b'up{k8s_namespace="shop",k8s_pod_name="web-0"} 1\n' in old
+    assert head.startswith(b"HTTP/1.1 405 ")
+    assert scan.startswith(b"HTTP/1.0 400 ")
+    assert own.status == 200
+    assert "metrics_proxy_targets 1.0" in own.text
+    assert missing.status == 404
+    assert "error" not in {line["level"] for line in proxy.lines}
 
 
 async def test_it_is_quiet_at_rest(cluster: Cluster) -> None:

@@ -94,6 +94,8 @@ def test_all_faults_at_once_each_with_name_value_and_a_right_example() -> None:
         ("SCRAPE_INSECURE_SKIP_VERIFY", "maybe", "is neither true nor false"),
         ("SCRAPE_CA_FILE", "/nowhere/ca.pem", "cannot be read: No such file or directory"),
         ("LOG_FORMAT", "xml", "is none of logfmt, json"),
+        ("NAMESPACES", ",", "names no namespace"),
+        ("SCRAPE_TIMEOUT", f"{10**12}h", "is longer than a Go duration can be"),
         ("SCRAPE_TIMEOUT", "0s", "must be more than zero"),
     ],
 )

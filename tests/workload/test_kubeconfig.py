@@ -124,7 +124,9 @@ def test_a_pod_without_a_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_file_that_is_not_there() -> None:
-    assert refusal({"KUBECONFIG": "/nowhere/config"}) == "KUBECONFIG=/nowhere/config: no such file"
+    for named in ("/nowhere/config", "~nobody-of-that-name/config"):
+        message = refusal({"KUBECONFIG": named})
+        assert message == f"KUBECONFIG={named}: no such file, or none that may be read"
 
 
 def test_several_files(write: Write, tmp_path: Path) -> None:
@@ -162,19 +164,25 @@ def test_what_the_context_needs(top: dict[str, Any], message: str, write: Write)
 @pytest.mark.parametrize(
     ("cluster", "message"),
     [
-        ({"server": ""}, "the cluster has no server"),
+        ({"server": ""}, "the cluster's server is ''; it takes a URL"),
+        ({"server": "10.0.0.1:6443"}, "server is '10.0.0.1:6443'; it takes a URL"),
+        ({"server": "https://[::1"}, "it takes a URL"),
         ({"server": SERVER, "tls-server-name": "x"}, "tls-server-name is not supported"),
         ({"server": SERVER, "proxy-url": "http://x"}, "proxy-url is not supported"),
         (
             {"server": SERVER, "insecure-skip-tls-verify": True, "certificate-authority": "ca"},
             "insecure-skip-tls-verify and certificate-authority exclude each other",
         ),
-        ({"server": SERVER, "certificate-authority": "nowhere.pem"}, "No such file"),
+        (
+            {"server": SERVER, "certificate-authority": "nowhere.pem"},
+            "certificate-authority nowhere.pem cannot be read: No such file or directory",
+        ),
         (
             {"server": SERVER, "certificate-authority": "kubeconfig"},
             "certificates cannot be loaded",
         ),
-        ({"server": 5}, "is no valid kubeconfig"),
+        ({"server": 5}, "the cluster's server is 5"),
+        ({"server": SERVER, "insecure-skip-tls-verify": "no"}, "is no valid kubeconfig"),
     ],
 )
 def test_clusters_refused(cluster: dict[str, Any], message: str, write: Write) -> None:
@@ -191,12 +199,15 @@ PLUGIN = {"apiVersion": "client.authentication.k8s.io/v1beta1", "command": "true
         ({"client-certificate-data": "YQ=="}, "has a client-certificate but no client-key"),
         ({"client-key": "key.pem"}, "has a client-key but no client-certificate"),
         ({"token": "t", "as": "root"}, "as is not supported"),
+        ({"tokenFile": 5}, "tokenFile is 5; it takes the path of a file"),
+        ({"tokenFile": "nowhere"}, "tokenFile nowhere cannot be read: No such file or directory"),
+        ({"exec": PLUGIN | {"command": 5}}, "exec has no command"),
         ({"exec": {"apiVersion": PLUGIN["apiVersion"]}}, "exec has no command"),
         (
             {"exec": PLUGIN | {"apiVersion": "client.authentication.k8s.io/v1"}},
             "speaks client.authentication.k8s.io/v1, metrics-proxy only client.authentication.k8s.io/v1beta1",
         ),
-        ({"exec": PLUGIN | {"command": "no-such-plugin"}}, "no-such-plugin is not on the PATH"),
+        ({"exec": PLUGIN | {"command": "no-such-plugin"}}, "no-such-plugin is not to be found"),
         ({"exec": PLUGIN | {"provideClusterInfo": True}}, "provideClusterInfo is not supported"),
     ],
 )
@@ -206,6 +217,33 @@ def test_users_refused(user: dict[str, Any], message: str, write: Write) -> None
 
 async def test_an_exec_plugin_that_lightkube_speaks(write: Write) -> None:
     assert await server_of({"KUBECONFIG": str(write(user={"exec": PLUGIN}))}) == SERVER
+
+
+async def test_a_plugin_beside_the_kubeconfig(write: Write, tmp_path: Path) -> None:
+    plugin = tmp_path / "plugin"
+    plugin.write_text("#!/bin/sh\n")
+    plugin.chmod(0o755)
+    kubeconfig = write(user={"exec": PLUGIN | {"command": "./plugin"}})
+    assert await server_of({"KUBECONFIG": str(kubeconfig)}) == SERVER
+
+
+def test_a_home_of_another_user_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> None:
+    def denied(self: Path, **_: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    assert "no cluster to watch" in refusal({"HOME": "/root"})
+    assert "no cluster to watch" in refusal({})
+
+
+def test_a_proxy_of_a_kind_that_is_not_supported(
+    write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "socks5://127.0.0.1:1")
+    server = {"server": "https://10.0.0.1:6443"}
+    assert "the proxy that the environment names" in refusal(
+        {"KUBECONFIG": str(write(cluster=server))}
+    )
 
 
 async def test_insecure_without_a_ca(write: Write) -> None:

@@ -34,7 +34,7 @@ def make_pod(
         ({"path": "/metrics#top"}, "http://10.0.0.1:80/metrics"),
         ({"path": "/a\r\nHost: evil"}, "http://10.0.0.1:80/a%0D%0AHost:%20evil"),
         ({"path": "/ä"}, "http://10.0.0.1:80/%C3%A4"),
-        ({"path": ""}, "http://10.0.0.1:80/"),
+        ({"path": "", "port": "", "scheme": ""}, "http://10.0.0.1:80/metrics"),
         ({"scheme": "https", "port": "8443"}, "https://10.0.0.1:8443/metrics"),
         ({"scheme": "HTTPS"}, "https://10.0.0.1:80/metrics"),
         ({"ip": "fd00::1"}, "http://[fd00::1]:80/metrics"),
@@ -50,7 +50,7 @@ def test_url(annotations: dict[str, str], url: str) -> None:
     ("annotations", "fault"),
     [
         ({"port": port}, f'annotation prometheus.io/port is "{port}"; it takes a number from 1 to 65535')
-        for port in ("abc", "0", "65536", "-1", "", "80 ", "٣", "8080,9090")
+        for port in ("abc", "0", "65536", "-1", "80 ", "٣", "8080,9090")
     ]
     + [({"scheme": "ftp"}, 'annotation prometheus.io/scheme is "ftp"; it takes "http" or "https"')],
 )  # fmt: skip

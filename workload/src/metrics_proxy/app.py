@@ -4,9 +4,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from collections.abc import Callable, Iterable
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
+from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import choose_encoder
 
 from metrics_proxy import status
@@ -18,6 +21,8 @@ from metrics_proxy.status import State
 TIMEOUT_HEADER = "X-Prometheus-Scrape-Timeout-Seconds"
 # What Prometheus' timeout keeps for the way back, in seconds (blackbox_exporter's rule).
 _OFFSET = 0.5
+# A reader that takes no more than this has given up.
+_WRITE_SECONDS = 10.0
 
 
 def make_app(state: State) -> web.Application:
@@ -27,7 +32,7 @@ def make_app(state: State) -> web.Application:
     app.add_routes(
         [
             web.get("/", routes.index),
-            web.get("/metrics", routes.metrics),
+            web.get("/metrics", routes.metrics, allow_head=False),
             web.get("/metrics/self", routes.own_metrics),
             web.get("/livez", routes.live),
             web.get("/readyz", routes.ready),
@@ -64,16 +69,22 @@ class _Routes:
         seconds = round_seconds(state.config.scrape_timeout, request.headers.get(TIMEOUT_HEADER))
         merged = await state.gatherer.gather(state.table.snapshot(), seconds)
         response = web.StreamResponse(headers={"Content-Type": CONTENT_TYPE_TEXT})
-        await response.prepare(request)
-        for batch in encode_text(merged):
-            await response.write(batch)
-        await response.write_eof()
+        if request.version < HttpVersion11:
+            # It knows no chunks: the end of the connection is the end of the answer.
+            response.force_close()
+        try:
+            async with asyncio.timeout(_WRITE_SECONDS):
+                await _write(request, response, encode_text(merged))
+        except (ConnectionError, TimeoutError):
+            # It has left, or stopped reading: let go of the answer.
+            if request.transport is not None:
+                request.transport.abort()
         return response
 
     async def own_metrics(self, request: web.Request) -> web.Response:
         state = self._state
         state.telemetry.pods_counted(len(state.table.targets()), state.skip_counts())
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        encode, content_type = _encoder(request.headers.get("Accept", ""))
         body = encode(state.telemetry.registry)
         return web.Response(body=body, headers={"Content-Type": content_type})
 
@@ -99,6 +110,23 @@ class _Routes:
             reasons=state.health.reasons(),
         )
         return web.Response(text=page, content_type="text/html")
+
+
+async def _write(
+    request: web.Request, response: web.StreamResponse, batches: Iterable[bytes]
+) -> None:
+    await response.prepare(request)
+    for batch in batches:
+        await response.write(batch)
+    await response.write_eof()
+
+
+def _encoder(accept: str) -> tuple[Callable[[CollectorRegistry], bytes], str]:
+    try:
+        return choose_encoder(accept)
+    except (TypeError, ValueError):
+        # A version that is no number; Prometheus' library does not expect it.
+        return choose_encoder("")
 
 
 def _not_ready(health: Health) -> web.Response:

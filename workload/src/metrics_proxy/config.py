@@ -109,6 +109,8 @@ def _parse_host(text: str) -> str:
 
 def _parse_namespaces(text: str) -> tuple[str, ...]:
     names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise ValueError("names no namespace")
     for name in names:
         if not _LABEL.fullmatch(name):
             raise ValueError(

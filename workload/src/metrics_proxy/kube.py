@@ -24,7 +24,15 @@ from metrics_proxy.kubeconfig import AUTH_ERRORS
 from metrics_proxy.pods import Deleted, Event, Listed, Pod, Upserted
 from metrics_proxy.selector import Selector
 from metrics_proxy.telemetry import Telemetry
-from metrics_proxy.wire import PodPage, Trouble, WatchEvent, lines_of, status_trouble, unreachable
+from metrics_proxy.wire import (
+    PodPage,
+    Trouble,
+    WatchEvent,
+    lines_of,
+    silent,
+    status_trouble,
+    unreachable,
+)
 
 log = logging.getLogger(__name__)
 
@@ -76,17 +84,18 @@ class Discovery:
         self._telemetry = telemetry
         self._pace = pace or Pace()
         self._failures = 0
-        self._warned = False
+        self._watching_since: float | None = None
         self._refusal: tuple[float, Trouble] | None = None
+        # What the log was last told of; None while there is nothing to recover from.
+        self._told: tuple[str, ProblemKind] | None = None
 
     async def events(self) -> AsyncGenerator[Event, None]:
         """Yield what happens to the scope's pods; a ``Listed`` comes first and after each doubt."""
         while True:
-            listed = False
+            listed, self._watching_since = False, None
             try:
                 version, pods = await self.list()
-                listed = True
-                self._listed()
+                listed = self._health.listed = True
                 yield Listed(self._health.scope, pods)
                 async with aclosing(self._follow(version)) as changes:
                     async for change in changes:
@@ -107,8 +116,14 @@ class Discovery:
             query["continue"] = page.metadata.continue_
 
     async def _page(self, query: dict[str, str]) -> PodPage:
-        async with self._request(query, self._pace.answer) as response:
-            body = await response.aread()
+        try:
+            async with (
+                asyncio.timeout(self._pace.answer),
+                self._request(query, self._pace.answer) as response,
+            ):
+                body = await response.aread()
+        except TimeoutError as error:
+            raise silent(self._pace.answer) from error
         if response.status_code != 200:
             raise status_trouble(response.status_code, body, "list")
         self._health.touch()
@@ -125,6 +140,7 @@ class Discovery:
                     yield change
             if time.monotonic() - began < self._pace.first_backoff:
                 raise Trouble("broken", "the API server ended the watch as soon as it began")
+            self._failures = 0
             self._telemetry.watch_restarts.inc()
 
     async def _watch(self, position: _Position) -> AsyncGenerator[Event, None]:
@@ -137,7 +153,6 @@ class Discovery:
                 event = WatchEvent.decode(line)
                 if (change := self._change(event, position)) is not None:
                     yield change
-                self._failures = 0
 
     def _watch_query(self, position: _Position) -> dict[str, str]:
         return {
@@ -168,18 +183,27 @@ class Discovery:
         self, query: dict[str, str], silence: float
     ) -> AsyncIterator[httpx2.Response]:
         """Ask for the scope's pods; the server may say nothing for ``silence`` seconds."""
+        response = await self._send(query, silence)
+        try:
+            yield response
+        except httpx2.ReadTimeout as error:
+            raise silent(silence) from error
+        except (httpx2.HTTPError, httpx2.StreamError) as error:
+            raise unreachable(error, self._client.base_url) from error
+        finally:
+            await response.aclose()
+
+    async def _send(self, query: dict[str, str], silence: float) -> httpx2.Response:
+        """Send a request, with whatever its credentials take, and wait for the answer's head."""
         scope = self._health.scope
         path = f"api/v1/namespaces/{scope}/pods" if scope else "api/v1/pods"
-        timeout = httpx2.Timeout(self._pace.connect, read=silence)
+        timeout = httpx2.Timeout(self._pace.connect, read=silence, pool=None)
         try:
-            async with self._client.stream("GET", path, params=query, timeout=timeout) as response:
-                yield response
-        except httpx2.ReadTimeout as error:
-            raise Trouble(
-                "silent",
-                f"the API server said nothing for {silence:g} s",
-                ProblemKind.UNREACHABLE,
-            ) from error
+            request = self._client.build_request("GET", path, params=query, timeout=timeout)
+            async with asyncio.timeout(self._pace.answer):
+                return await self._client.send(request, stream=True)
+        except TimeoutError as error:
+            raise silent(self._pace.answer) from error
         except (httpx2.HTTPError, httpx2.StreamError, *AUTH_ERRORS) as error:
             raise unreachable(error, self._client.base_url) from error
 
@@ -198,43 +222,54 @@ class Discovery:
 
     def _delay(self, trouble: Trouble) -> float:
         if trouble.kind == REFUSED:
+            self._failures = 0
             return self._pace.poll * random.uniform(0.9, 1.1)  # noqa: S311
+        if self._watched_for() > self._ceiling():
+            self._failures = 0
         self._failures += 1
         if trouble.kind == "expired" and self._failures == 1:
             return 0.0
-        ceiling = self._pace.first_backoff * 2.0 ** min(self._failures - 1, 16)
-        return min(self._pace.longest_backoff, ceiling) * random.uniform(0.5, 1)  # noqa: S311
+        return self._ceiling() * random.uniform(0.5, 1)  # noqa: S311
 
-    def _listed(self) -> None:
-        self._health.listed = True
-        if self._health.mode is not Mode.WATCHING and self._warned:
-            log.info("the Kubernetes API answers again", extra={"scope": self._health.where})
-            self._warned = False
+    def _ceiling(self) -> float:
+        exponent = min(max(self._failures - 1, 0), 16)
+        return min(self._pace.longest_backoff, self._pace.first_backoff * 2.0**exponent)
+
+    def _watched_for(self) -> float:
+        """Seconds since the watch that has just broken began; 0 where none did."""
+        return time.monotonic() - self._watching_since if self._watching_since else 0.0
 
     def _watching(self) -> None:
         self._refusal = None
+        self._watching_since = time.monotonic()
         self._health.mode = Mode.WATCHING
         self._health.problem = ""
         self._health.problem_kind = ProblemKind.NONE
         self._health.touch()
+        self._tell_recovery()
 
     def _report(self, trouble: Trouble, *, watching: bool) -> None:
-        """Count and remember a trouble, and log it when it is news."""
+        """Count and remember a trouble, and log it where it has not been told yet."""
         self._telemetry.relists.labels(trouble.kind).inc()
-        news = self._health.problem != trouble.message
         self._health.mode = Mode.POLLING if trouble.kind == REFUSED else Mode.RETRYING
         self._health.problem = trouble.message
         self._health.problem_kind = trouble.problem
         fields = {"scope": self._health.where, "reason": trouble.message}
         if trouble.kind == REFUSED:
-            log.log(logging.INFO if news else logging.DEBUG, "watch refused, polling", extra=fields)
+            self._tell_recovery()
+            self._tell(logging.INFO, "watch refused, polling", trouble, fields)
         elif watching and self._failures < 2:
             # A stream breaks now and then; a list mends it, and only one that fails is news.
             log.debug("watch broke off, listing anew", extra=fields)
         else:
-            log.log(
-                logging.WARNING if news else logging.DEBUG,
-                "cannot follow the pods, retrying",
-                extra=fields,
-            )
-            self._warned = True
+            self._tell(logging.WARNING, "cannot follow the pods, retrying", trouble, fields)
+
+    def _tell(self, level: int, text: str, trouble: Trouble, fields: dict[str, str]) -> None:
+        told = (trouble.kind, trouble.problem)
+        log.log(level if told != self._told else logging.DEBUG, text, extra=fields)
+        self._told = told
+
+    def _tell_recovery(self) -> None:
+        if self._told is not None and self._told[0] != REFUSED:
+            log.info("the Kubernetes API answers again", extra={"scope": self._health.where})
+            self._told = None

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ipaddress
 import os
 import shutil
-import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,16 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 import yaml
-from lightkube.config.client_adapter import AsyncClient, ConnectionParams
+from lightkube.config.client_adapter import ConnectionParams
 from lightkube.config.kubeconfig import SERVICE_ACCOUNT, KubeConfig, SingleConfig
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError as LightkubeConfigError
 
-AUTH_ERRORS = (LightkubeConfigError, KeyError, ValueError, OSError)
+AUTH_ERRORS = (LightkubeConfigError, KeyError, TypeError, ValueError, OSError)
 """What a request may raise beside httpx2's errors: a token file or an exec plugin failed."""
 
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1beta1", "client.authentication.k8s.io/v1alpha1")
+_CLIENT_ERRORS = (LightkubeConfigError, httpx2.InvalidURL, OSError, ValueError, TypeError)
 _Section = dict[str, Any]
 
 
@@ -46,15 +46,20 @@ def connect(environ: Mapping[str, str]) -> httpx2.AsyncClient:
     params = ConnectionParams(
         timeout=httpx2.Timeout(10.0, read=30.0), trust_env=not _is_loopback(config.cluster.server)
     )
+    # Each scope's watch holds a connection, and there may be many scopes.
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
     try:
-        return AsyncClient(config, params)
-    except (LightkubeConfigError, httpx2.InvalidURL, ssl.SSLError, OSError, ValueError) as error:
+        return httpx2.AsyncClient(**params.httpx_params(config), limits=limits)
+    except ImportError as error:
+        raise AccessError(f"the proxy that the environment names can't be used: {error}") from error
+    except _CLIENT_ERRORS as error:
         raise AccessError(f"{path or SERVICE_ACCOUNT}: {_cause(error)}") from error
 
 
 def _cause(error: Exception) -> str:
-    if isinstance(error, ssl.SSLError):
-        return f"its certificates cannot be loaded: {error}"
+    if isinstance(error, OSError):
+        named = f" {error.filename}" if error.filename else ""
+        return f"the certificates{named} cannot be loaded: {error.strerror or error}"
     return str(error)
 
 
@@ -70,15 +75,31 @@ def _is_loopback(server: str) -> bool:
 def _kubeconfig_path(environ: Mapping[str, str]) -> Path | None:
     if named := environ.get("KUBECONFIG"):
         return _one_of(named)
-    default = Path(environ.get("HOME") or "~").expanduser() / ".kube" / "config"
-    return default if default.is_file() else None
+    home = environ.get("HOME")
+    default = Path(home) / ".kube" / "config" if home else None
+    return default if default is not None and _is_file(default) else None
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        # Another user's folder, as HOME often is in a container.
+        return False
+
+
+def _expanded(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        return Path(path)
 
 
 def _one_of(named: str) -> Path:
-    paths = [Path(part).expanduser() for part in named.split(os.pathsep) if part]
-    found = [path for path in paths if path.is_file()]
+    paths = [_expanded(part) for part in named.split(os.pathsep) if part]
+    found = [path for path in paths if _is_file(path)]
     if not found:
-        raise AccessError(f"KUBECONFIG={named}: no such file")
+        raise AccessError(f"KUBECONFIG={named}: no such file, or none that may be read")
     if len(found) > 1:
         raise AccessError(
             f"KUBECONFIG={named} names {len(found)} files, and metrics-proxy reads one; "
@@ -100,7 +121,7 @@ def _in_cluster(environ: Mapping[str, str]) -> SingleConfig:
         )
     try:
         config = KubeConfig.from_service_account(SERVICE_ACCOUNT).get()
-    except LightkubeConfigError as error:
+    except (LightkubeConfigError, OSError) as error:
         raise AccessError(
             f"this pod has no service account token ({error}); "
             "give it one with automountServiceAccountToken: true"
@@ -134,16 +155,45 @@ def _single_config(document: _Section, path: Path) -> SingleConfig:
     cluster = _named(document, "cluster", context.get("cluster"))
     user = _named(document, "user", context["user"]) if context.get("user") else {}
     _check_cluster(cluster)
-    _check_user(user)
-    if user.get("tokenFile"):
-        # kubectl resolves it against the kubeconfig's folder, lightkube does not.
-        user = {**user, "tokenFile": str(path.parent / user["tokenFile"])}
+    _check_user(user, path)
+    _check_files(cluster | user, path)
+    user = _resolved(user, path)
     minimal = {
         "current-context": "one",
         "contexts": [{"name": "one", "context": {"cluster": "one"}}],
         "clusters": [{"name": "one", "cluster": cluster}],
     }
     return _converted(minimal, user, path)
+
+
+def _check_files(fields: _Section, path: Path) -> None:
+    for field in ("certificate-authority", "client-certificate", "client-key", "tokenFile"):
+        if not fields.get(field):
+            continue
+        if not isinstance(fields[field], str):
+            raise AccessError(f"{field} is {fields[field]!r}; it takes the path of a file")
+        try:
+            with (path.parent / fields[field]).open("rb"):
+                pass
+        except OSError as error:
+            raise AccessError(
+                f"{field} {fields[field]} cannot be read: {error.strerror}"
+            ) from error
+
+
+def _resolved(user: _Section, path: Path) -> _Section:
+    """Kubectl resolves these against the kubeconfig's folder, lightkube does not."""
+    if user.get("tokenFile"):
+        user = {**user, "tokenFile": str(path.parent / user["tokenFile"])}
+    plugin = user.get("exec")
+    if plugin and os.sep in plugin["command"]:
+        user = {**user, "exec": {**plugin, "command": _command(plugin, path)}}
+    return user
+
+
+def _command(plugin: _Section, path: Path) -> str:
+    command = str(plugin["command"])
+    return str(path.parent / command) if os.sep in command else command
 
 
 def _converted(minimal: _Section, user: _Section, path: Path) -> SingleConfig:
@@ -166,8 +216,11 @@ def _named(document: _Section, kind: str, name: object) -> _Section:
 
 
 def _check_cluster(cluster: _Section) -> None:
-    if not cluster.get("server"):
-        raise AccessError("the cluster has no server; it takes a URL such as https://10.0.0.1:6443")
+    if not _is_url(cluster.get("server")):
+        raise AccessError(
+            f"the cluster's server is {cluster.get('server')!r}; "
+            "it takes a URL such as https://10.0.0.1:6443"
+        )
     authority = {"certificate-authority", "certificate-authority-data"} & cluster.keys()
     if cluster.get("insecure-skip-tls-verify") and authority:
         raise AccessError(
@@ -177,7 +230,15 @@ def _check_cluster(cluster: _Section) -> None:
     _refuse(cluster, "proxy-url", "set HTTPS_PROXY in the environment instead")
 
 
-def _check_user(user: _Section) -> None:
+def _is_url(server: object) -> bool:
+    try:
+        parts = urlsplit(server) if isinstance(server, str) else None
+    except ValueError:
+        return False
+    return parts is not None and parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _check_user(user: _Section, path: Path) -> None:
     _refuse(user, "auth-provider", "kubectl dropped it too: use exec, a token or a certificate")
     for field in ("as", "as-uid", "as-groups", "as-user-extra"):
         _refuse(user, field, "use credentials of the account itself")
@@ -187,11 +248,11 @@ def _check_user(user: _Section) -> None:
         here, missing = ("certificate", "key") if certificate else ("key", "certificate")
         raise AccessError(f"the user has a client-{here} but no client-{missing}; it needs both")
     if user.get("exec"):
-        _check_exec(user["exec"])
+        _check_exec(user["exec"], path)
 
 
-def _check_exec(plugin: object) -> None:
-    if not isinstance(plugin, dict) or not plugin.get("command"):
+def _check_exec(plugin: object, path: Path) -> None:
+    if not isinstance(plugin, dict) or not isinstance(plugin.get("command"), str):
         raise AccessError("the user's exec has no command")
     version = plugin.get("apiVersion")
     if version not in _EXEC_VERSIONS:
@@ -203,8 +264,8 @@ def _check_exec(plugin: object) -> None:
     _refuse(
         plugin, "provideClusterInfo", "use a service account's token: kubectl create token NAME"
     )
-    if shutil.which(plugin["command"]) is None:
-        raise AccessError(f"the user's exec plugin {plugin['command']} is not on the PATH")
+    if shutil.which(_command(plugin, path)) is None:
+        raise AccessError(f"the user's exec plugin {plugin['command']} is not to be found")
 
 
 def _refuse(section: _Section, field: str, instead: str) -> None:

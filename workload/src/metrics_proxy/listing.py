@@ -45,8 +45,14 @@ def as_json(entries: Iterable[Entry]) -> str:
 
 def _row(entry: Entry) -> tuple[str, str, str]:
     if isinstance(entry, Skipped):
-        return entry.namespace, entry.name, f"skipped: {entry.detail}"
-    return entry.namespace, entry.name, f"up 0: {entry.fault}" if entry.fault else entry.url
+        return entry.namespace, entry.name, f"skipped: {_printable(entry.detail)}"
+    fault = _printable(entry.fault or "")
+    return entry.namespace, entry.name, f"up 0: {fault}" if fault else entry.url
+
+
+def _printable(text: str) -> str:
+    # An annotation may hold anything, and the terminal would obey it.
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _object(entry: Entry) -> dict[str, str]:

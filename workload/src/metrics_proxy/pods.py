@@ -18,8 +18,6 @@ class Metadata(msgspec.Struct, frozen=True, rename="camel"):
     uid: str
     resource_version: str = ""
     annotations: dict[str, str] | None = None
-    labels: dict[str, str] | None = None
-    deletion_timestamp: str | None = None
 
 
 class Status(msgspec.Struct, frozen=True):

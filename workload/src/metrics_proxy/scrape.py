@@ -24,6 +24,8 @@ ACCEPT = "text/plain;version=0.0.4,*/*;q=0.1"
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5
 _CHUNK = 64 * 2**10
+# Each costs a chunk's copy, whatever it holds; honest bodies have one, or a few joined.
+_MOST_MEMBERS = 1000
 # Below this, unpacking costs less than handing it to a thread.
 _UNPACK_IN_LOOP = 32 * 2**10
 
@@ -197,25 +199,26 @@ def _redirected(url: str, response: aiohttp.ClientResponse) -> str:
 
 def _gunzip(body: bytes, limit: int) -> bytes:
     """Unpack all members (RFC 1952); OverflowError past ``limit`` bytes, EOFError when cut off."""
-    out = bytearray()
-    while body:
-        member = zlib.decompressobj(wbits=31)
-        body = _gunzip_member(member, body, out, limit)
-    return bytes(out)
+    out, offset = bytearray(), 0
+    for _ in range(_MOST_MEMBERS):
+        if offset == len(body):
+            return bytes(out)
+        offset = _gunzip_member(body, offset, out, limit)
+    raise zlib.error(f"it has more than {_MOST_MEMBERS} members")
 
 
-def _gunzip_member(member: zlib._Decompress, body: bytes, out: bytearray, limit: int) -> bytes:
-    """Append what one member holds to ``out``; return what follows the member."""
-    while True:
-        piece = member.decompress(body, _CHUNK)
-        out += piece
+def _gunzip_member(body: bytes, offset: int, out: bytearray, limit: int) -> int:
+    """Append what the member at ``offset`` holds to ``out``; return where the next one starts."""
+    member = zlib.decompressobj(wbits=31)
+    while not member.eof:
+        piece = body[offset : offset + _CHUNK]
+        if not piece:
+            raise EOFError("it ends too early")
+        out += member.decompress(piece, limit - len(out) + 1)
         if len(out) > limit:
             raise OverflowError
-        if member.eof:
-            return member.unused_data
-        body = member.unconsumed_tail
-        if not piece and not body:
-            raise EOFError("it ends too early")
+        offset += len(piece) - len(member.unused_data)
+    return offset
 
 
 def _client_failure(error: aiohttp.ClientError) -> Failed:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 _TOKEN = re.compile(r"==|!=|[=!<>(),]|[^ \t\r\n=!<>(),]+")
 _NAME = re.compile(r"[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _SUBDOMAIN = re.compile(r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?(?:\.[a-z0-9](?:[-a-z0-9]*[a-z0-9])?)*")
-_INTEGER = re.compile(r"[+-]?[0-9]+")
+_INTEGER = re.compile(r"[+-]?[0-9]{1,63}")
 _OPERATORS = frozenset({"=", "==", "!=", "in", "notin", ">", "<"})
 _END = ""
 
@@ -48,7 +48,7 @@ class Requirement:
                 return self._compares(value)
 
     def _compares(self, value: str | None) -> bool:
-        if value is None or not _INTEGER.fullmatch(value):
+        if value is None or not _is_int64(value):
             return False
         bound = int(next(iter(self.values)))
         return int(value) > bound if self.operator == ">" else int(value) < bound
@@ -137,10 +137,14 @@ def _with_values(key: str, operator: str, tokens: _Tokens) -> Requirement:
     if operator in {"in", "notin"}:
         return Requirement(key, operator, _value_set(tokens))
     value = _exact_value(tokens)
-    if operator in {">", "<"} and not _INTEGER.fullmatch(value):
+    if operator in {">", "<"} and not _is_int64(value):
         raise SelectorError(f'"{key} {operator}" compares with a whole number, not "{value}"')
     names = {"=": "in", "==": "in", "!=": "notin"}
     return Requirement(key, names.get(operator, operator), frozenset({value}))
+
+
+def _is_int64(text: str) -> bool:
+    return bool(_INTEGER.fullmatch(text)) and -(2**63) <= int(text) < 2**63
 
 
 def _value_set(tokens: _Tokens) -> frozenset[str]:

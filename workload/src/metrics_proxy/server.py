@@ -15,6 +15,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 
 import httpx2
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from metrics_proxy.app import make_app
 from metrics_proxy.config import Config
@@ -63,13 +64,14 @@ class Server:
     async def run(self, *, signals: bool = True) -> None:
         """Serve until stopped. Raises StartError where the address can't be had."""
         async with AsyncExitStack() as stack:
+            if signals:
+                # First in and last out: the drain too is to end in good order.
+                stack.enter_context(_signals(self.stop))
             await stack.enter_async_context(self._client)
             state = self._make_state()
             stack.push_async_callback(state.gatherer.close)
             await stack.enter_async_context(self._watching(state))
             await stack.enter_async_context(self._serving(state))
-            if signals:
-                stack.enter_context(_signals(self.stop))
             self.started.set()
             await self.stopped.wait()
             log.info("stopping, running scrapes may finish")
@@ -120,9 +122,12 @@ class Server:
             make_app(state),
             access_log=None,
             handle_signals=False,
+            # A scraper that has left needs no round.
+            handler_cancellation=True,
             shutdown_timeout=self._config.scrape_timeout + _DRAIN_MARGIN,
         )
         await runner.setup()
+        logging.getLogger("aiohttp.server").addFilter(_is_ours)
         try:
             listeners = listen(self._config.host, self._config.port)
             for listener in listeners:
@@ -136,6 +141,11 @@ class Server:
             await runner.cleanup()
 
 
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Keep what a client did wrong, such as a port scan, out of the log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError))
+
+
 def listen(host: str, port: int) -> list[socket.socket]:
     """Bind every address of a host; "" is all interfaces, IPv4 and IPv6. Raises StartError."""
     bound: list[socket.socket] = []
@@ -145,7 +155,7 @@ def listen(host: str, port: int) -> list[socket.socket]:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         for family, address in dict.fromkeys((info[0], info[4]) for info in found):
             bound.append(socket.create_server(address[:2], family=family))
-    except OSError as error:
+    except (OSError, UnicodeError) as error:
         for listener in bound:
             listener.close()
         raise StartError(_bind_failure(host, port, error)) from error
@@ -163,10 +173,11 @@ def _listen_everywhere(port: int) -> socket.socket:
     return socket.create_server(("", port))
 
 
-def _bind_failure(host: str, port: int, error: OSError) -> str:
+def _bind_failure(host: str, port: int, error: OSError | UnicodeError) -> str:
     where = f"{host or 'every interface'}, port {port}"
-    hint = "; stop what listens there, or set PORT" if error.errno == errno.EADDRINUSE else ""
-    reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
+    number = getattr(error, "errno", None) or 0
+    hint = "; stop what listens there, or set PORT" if number == errno.EADDRINUSE else ""
+    reason = os.strerror(number) if number > 0 else str(error)
     return f"cannot listen on {where}: {reason}{hint}"
 
 

@@ -82,12 +82,14 @@ def _reason_to_skip(pod: Pod) -> tuple[SkipReason, str] | None:
 
 
 def _url_of(pod: Pod) -> str:
+    """The URL to scrape; an empty annotation, common from templates, is as if absent."""
     annotations = pod.metadata.annotations or {}
-    scheme = annotations.get(SCHEME, "http").lower()
+    scheme = (annotations.get(SCHEME) or "http").lower()
     if scheme not in {"http", "https"}:
         raise ValueError(f'annotation {SCHEME} is "{scheme}"; it takes "http" or "https"')
-    port = _port(annotations.get(PORT, "80"))
-    return f"{scheme}://{_host(pod.status.pod_ip)}:{port}{_path(annotations.get(PATH, '/metrics'))}"
+    port = _port(annotations.get(PORT) or "80")
+    path = _path(annotations.get(PATH) or "/metrics")
+    return f"{scheme}://{_host(pod.status.pod_ip)}:{port}{path}"
 
 
 def _host(ip: str) -> str:

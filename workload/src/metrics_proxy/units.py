@@ -17,6 +17,7 @@ _SECONDS = {
     "m": 60.0,
     "h": 3600.0,
 }
+_LONGEST = 2**63 / 1e9
 _SIZE = re.compile(r"([0-9]+)(B|KB|MB|GB|KiB|MiB|GiB)?")
 _BYTES = {
     "": 1,
@@ -39,6 +40,8 @@ def parse_duration(text: str) -> float:
     seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
     if seconds <= 0:
         raise ValueError("must be more than zero")
+    if seconds > _LONGEST:
+        raise ValueError("is longer than a Go duration can be, 290 years")
     return seconds
 
 

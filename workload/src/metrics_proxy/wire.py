@@ -120,22 +120,32 @@ def _trouble(code: int, message: str, verb: str) -> Trouble:
             return Trouble("api_error", f"the API server answered {code} to {verb} pods{said}")
 
 
+def silent(seconds: float) -> Trouble:
+    """The server was given so many seconds for an answer, or its next part."""
+    reason = f"the API server said nothing for {seconds:g} s"
+    return Trouble("silent", reason, ProblemKind.UNREACHABLE)
+
+
 def unreachable(error: Exception, server: object) -> Trouble:
     """What a failed request means: no connection, no TLS, no credentials, a broken stream."""
-    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-        return Trouble(
-            "unreachable",
-            f"cannot reach the API server {server}: {_root(error)}",
-            ProblemKind.UNREACHABLE,
-        )
+    if isinstance(error, httpx2.TimeoutException):
+        reason = f"cannot reach the API server {server}: it does not answer"
+        return Trouble("unreachable", reason, ProblemKind.UNREACHABLE)
+    if isinstance(error, httpx2.ConnectError):
+        reason = f"cannot reach the API server {server}: {_root(error)}"
+        return Trouble("unreachable", reason, ProblemKind.UNREACHABLE)
     if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
         return Trouble("broken", f"the connection to the API server broke: {_root(error)}")
-    return Trouble("credentials", f"the credentials cannot be read: {_root(error)}")
+    if isinstance(error, KeyError | TypeError):
+        reason = f"the exec plugin's answer holds no token ({error!r})"
+        return Trouble("credentials", reason, ProblemKind.UNAUTHORIZED)
+    reason = f"the credentials cannot be read: {_root(error)}"
+    return Trouble("credentials", reason, ProblemKind.UNAUTHORIZED)
 
 
 def _root(error: BaseException) -> str:
-    while (cause := error.__cause__ or error.__context__) is not None:
-        error = cause
+    while error.__cause__ is not None:
+        error = error.__cause__
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate does not verify: {error.verify_message}"
     if isinstance(error, OSError) and not error.filename:
