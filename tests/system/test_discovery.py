@@ -271,9 +271,9 @@ async def test_an_exec_plugin_that_hangs_or_talks_nonsense(
     }
     (tmp_path / "kubeconfig").write_text(json.dumps(document))
     for script, message in (
-        ("echo '{\"status\": null}'", "the exec plugin's answer holds no token"),
-        ("echo '{\"status\": {}}'", "the exec plugin's answer holds no token (KeyError('token'))"),
-        ("exit 3", "the credentials cannot be read: Exec"),
+        ("echo '{\"status\": null}'", "cannot be had: its answer holds no token (client"),
+        ("echo '{\"status\": {}}'", "its answer holds no token (client certificates"),
+        ("echo sorry >&2; exit 3", "plugin ended with 3: sorry"),
         ("exec sleep 2", "the API server said nothing for 0.3 s"),
     ):
         plugin.write_text(f"#!/bin/sh\n{script}\n")
@@ -281,6 +281,32 @@ async def test_an_exec_plugin_that_hangs_or_talks_nonsense(
         pace = Pace(answer=0.3, first_backoff=0.01)
         async with scene.watched(kubeconfig=tmp_path / "kubeconfig", pace=pace) as watched:
             await watched.until_problem(message)
+
+
+async def test_a_plugin_runs_once_for_many_and_again_when_refused(
+    scene: Scene, tmp_path: Path, standin: StandIn
+) -> None:
+    (tmp_path / "token").write_text("first")
+    plugin = tmp_path / "plugin"
+    plugin.write_text(
+        '#!/bin/sh\ncd "$(dirname "$0")" && echo run >> runs\n'
+        'echo "{\\"status\\": {\\"token\\": \\"$(cat token)\\"}}"\n'
+    )
+    plugin.chmod(0o755)
+    document = yaml.safe_load(standin.kubeconfig(tmp_path / "k").read_text())
+    version = "client.authentication.k8s.io/v1beta1"
+    document["users"][0]["user"] = {"exec": {"apiVersion": version, "command": "./plugin"}}
+    (tmp_path / "kubeconfig").write_text(json.dumps(document))
+    standin.grant("first", "list", "watch")
+    async with connect({"KUBECONFIG": str(tmp_path / "kubeconfig")}) as client:
+        answers = await asyncio.gather(*(client.get("/api/v1/pods") for _ in range(5)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert (tmp_path / "runs").read_text() == "run\n"
+        standin.revoke("first")
+        standin.grant("second", "list", "watch")
+        (tmp_path / "token").write_text("second")
+        assert (await client.get("/api/v1/pods")).status_code == 200
+        assert (tmp_path / "runs").read_text() == "run\nrun\n"
 
 
 async def test_a_list_that_dribbles_ends(scene: Scene, standin: StandIn, tmp_path: Path) -> None:

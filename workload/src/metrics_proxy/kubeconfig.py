@@ -19,12 +19,14 @@ from urllib.parse import urlsplit
 import httpx2
 import msgspec
 import yaml
-from lightkube.config.client_adapter import ConnectionParams
+from lightkube.config.client_adapter import ConnectionParams, ExecAuth
 from lightkube.config.kubeconfig import SERVICE_ACCOUNT, KubeConfig, SingleConfig
 from lightkube.config.models import User
 from lightkube.core.exceptions import ConfigError as LightkubeConfigError
 
-AUTH_ERRORS = (LightkubeConfigError, KeyError, TypeError, ValueError, OSError)
+from metrics_proxy.execplugin import ExecPlugin, PluginError
+
+AUTH_ERRORS = (LightkubeConfigError, PluginError, OSError)
 """What a request may raise beside httpx2's errors: a token file or an exec plugin failed."""
 
 _EXEC_VERSIONS = ("client.authentication.k8s.io/v1beta1", "client.authentication.k8s.io/v1alpha1")
@@ -49,7 +51,10 @@ def connect(environ: Mapping[str, str]) -> httpx2.AsyncClient:
     # Each scope's watch holds a connection, and there may be many scopes.
     limits = httpx2.Limits(max_connections=None, max_keepalive_connections=20)
     try:
-        return httpx2.AsyncClient(**params.httpx_params(config), limits=limits)
+        arguments = params.httpx_params(config)
+        if config.user and config.user.exec and isinstance(arguments["auth"], ExecAuth):
+            arguments["auth"] = ExecPlugin(config.user.exec)
+        return httpx2.AsyncClient(**arguments, limits=limits)
     except ImportError as error:
         raise AccessError(f"the proxy that the environment names can't be used: {error}") from error
     except _CLIENT_ERRORS as error:

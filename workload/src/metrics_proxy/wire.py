@@ -136,10 +136,7 @@ def unreachable(error: Exception, server: object) -> Trouble:
         return Trouble("unreachable", reason, ProblemKind.UNREACHABLE)
     if isinstance(error, httpx2.HTTPError | httpx2.StreamError):
         return Trouble("broken", f"the connection to the API server broke: {_root(error)}")
-    if isinstance(error, KeyError | TypeError):
-        reason = f"the exec plugin's answer holds no token ({error!r})"
-        return Trouble("credentials", reason, ProblemKind.UNAUTHORIZED)
-    reason = f"the credentials cannot be read: {_root(error)}"
+    reason = f"the credentials cannot be had: {_root(error)}"
     return Trouble("credentials", reason, ProblemKind.UNAUTHORIZED)
 
 
