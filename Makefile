@@ -12,11 +12,11 @@ DEV    := $(VENV)/.dev.stamp
 # and so the system's Python.
 CHARMCRAFT := .venv-charmcraft/bin/charmcraft
 SYSTEM_PYTHON := $(firstword $(wildcard /usr/bin/python3) $(PYTHON))
-CODE   := workload/src src lib tests benchmarks tools
+CODE   := workload/src src lib docs tests benchmarks tools
 ARGS   ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-cluster test-integration lint format bench charm rock dist lock clean
+.PHONY: help demo test test-cluster test-integration test-charm lint format bench charm rock dist lock clean
 
 help: ## Show the verbs
 	@printf 'Usage: make VERB [ARGS="..."]\n\n'
@@ -53,6 +53,9 @@ bench: $(DEV) ## Measure CPU, latency and memory per scrape beside a floor (and 
 
 charm: $(DEV) $(CHARMCRAFT) ## Pack the charm into dist/
 	@$(BIN)/python tools/charm/pack.py --charmcraft $(CHARMCRAFT) $(ARGS)
+
+test-charm: charm ## Run the packed charm against a real Pebble, in a sandbox (needs Go and bubblewrap)
+	@$(BIN)/python tests/rehearsal dist/*.charm
 
 rock: ## Pack the rock, where rockcraft is
 	@command -v rockcraft > /dev/null || { echo 'make: rockcraft is missing; run: sudo snap install rockcraft --classic'; exit 1; }
