@@ -15,8 +15,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from metrics_proxy.demo import SamplePods, StandIn
 
+ROOT = Path(__file__).resolve().parents[2]
 CONTAINER = "metrics-proxy"
 SOCKET = Path(f"/charm/containers/{CONTAINER}/pebble.socket")
 STATE = Path("/tmp/juju.json")
@@ -63,6 +66,7 @@ def _read() -> dict[str, Any]:
 async def _pebble(standin: StandIn) -> AsyncIterator[None]:
     standin.kubeconfig(KUBECONFIG)
     SOCKET.parent.mkdir(parents=True)
+    _lay_the_rocks_layer(Path("/charm/container/pebble/layers"))
     environ = os.environ | {
         "PEBBLE": "/charm/container/pebble",
         "PEBBLE_SOCKET": str(SOCKET),
@@ -79,6 +83,14 @@ async def _pebble(standin: StandIn) -> AsyncIterator[None]:
     finally:
         process.terminate()
         await process.wait()
+
+
+def _lay_the_rocks_layer(folder: Path) -> None:
+    """What Juju's Pebble copies from the rock's; --hold leaves its service for the charm."""
+    rock = yaml.safe_load((ROOT / "rockcraft.yaml").read_text())
+    folder.mkdir(parents=True)
+    layer = {"summary": rock["summary"], "services": rock["services"]}
+    (folder / "001-metrics-proxy.yaml").write_text(yaml.safe_dump(layer))
 
 
 async def _dispatch(charm: str, event: str) -> None:
