@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 import signal
@@ -236,6 +237,7 @@ async def test_its_status_and_its_pods_as_json(cluster: Cluster) -> None:
         "down": 1,
         "unscraped": 0,
         "skipped": {"not_annotated": 1},
+        "conflicts": [],
     }
     for pod in pods:
         assert pod.pop("uid")
@@ -296,6 +298,59 @@ async def test_check_asks_nothing_and_says_what_serve_would_say() -> None:
         2,
         ["  SHARD 2 is beyond the last of TOTAL_SHARDS 2; it takes a number from 0 to 1"],
     )
+
+
+async def test_a_family_that_pods_do_not_agree_about_is_named(cluster: Cluster) -> None:
+    await cluster.pod("one", "# TYPE a gauge\na 1\n")
+    await cluster.pod("two", "# TYPE a counter\na 2\n")
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        for _ in range(3):
+            answer = await proxy.get()
+        status = json.loads((await proxy.get("/api/status")).text)
+    assert answer.text.count("# TYPE a ") == 1
+    assert 'a{k8s_namespace="shop",k8s_pod_name="two"} 2\n' in answer.text
+    assert status["conflicts"] == [{"family": "a", "kept": "gauge", "refused": ["counter"]}]
+    (told,) = (line for line in proxy.lines if "family" in line)
+    assert told["msg"] == "pods give a metric family different types"
+
+
+async def test_a_pod_that_fails_in_two_ways_by_turns_is_told_once(cluster: Cluster) -> None:
+    statuses = itertools.cycle([500, 200])
+
+    async def moody(_: web.Request) -> web.Response:
+        return web.Response(status=next(statuses), text="<html>")
+
+    await cluster.pod("web-0", moody)
+    async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
+        await proxy.until_ready()
+        for _ in range(6):
+            assert (await proxy.get()).ups == {"web-0": 0}
+    assert proxy.messages().count("pod is down") == 1
+
+
+async def test_an_enormous_body_costs_the_others_nothing(cluster: Cluster) -> None:
+    """Reading it takes longer than the round may last; then it is the one that is late."""
+    line = 'a{{number="{}",text="of a series that no replica shares"}} 1\n'
+    enormous = "".join(line.format(number) for number in range(150_000)).encode()
+
+    async def after_a_while(_: web.Request) -> web.Response:
+        await asyncio.sleep(0.3)
+        return web.Response(text="b 1\n")
+
+    await cluster.pod("enormous", enormous)
+    for number in range(3):
+        await cluster.pod(f"web-{number}", after_a_while)
+    async with running_proxy(cluster.kubeconfig, SELECTOR, SCRAPE_TIMEOUT="900ms") as proxy:
+        await proxy.until_ready()
+        answer = await proxy.get()
+        began = asyncio.get_running_loop().time()
+        answer = await proxy.get()
+        took = asyncio.get_running_loop().time() - began
+    assert {name: up for name, up in answer.ups.items() if name != "enormous"} == {
+        "web-0": 1, "web-1": 1, "web-2": 1,
+    }  # fmt: skip
+    assert took < 6
 
 
 async def test_the_front_page_has_links_and_escapes(cluster: Cluster) -> None:

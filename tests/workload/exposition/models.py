@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hypothesis import strategies as st
@@ -164,3 +165,54 @@ def mutated(draw: st.DrawFn) -> str:
         end = start + draw(st.integers(0, 2))
         text = text[:start] + draw(st.sampled_from(["", *PIECES])) + text[end:]
     return text
+
+
+TAILS = [
+    " 1", " -1", "  2", "\t3", " 4 ", " NaN", " -Inf", " 1e99", " 1e999", " x", "", " 1 5", " 1 -5",
+    " 1" + "0" * 400, " 1 " + "9" * 20, " 0x1", " 1\r", " 1 # x", "1", " {b=\"1\"} 1", " ١", " 1,2",
+]  # fmt: skip
+
+
+@st.composite
+def edited(draw: st.DrawFn, text: str) -> str:
+    """What a pod, or another one, could say next: a line or a few are not what they were."""
+    lines = text.split("\n")
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(lines) - 1))
+        lines[at : at + 1] = draw(st.sampled_from(EDITS))(draw, lines[at], lines)
+        lines = lines or [""]
+    return "\n".join(lines)
+
+
+Edit = Callable[[st.DrawFn, str, list[str]], list[str]]
+"""Makes lines of one line, having seen all."""
+
+
+def new_tail(draw: st.DrawFn, line: str, _: list[str]) -> list[str]:
+    end = line.rfind("}") + 1 or line.find(" ")
+    return [line[:end] + draw(st.sampled_from(TAILS))]
+
+
+def new_piece(draw: st.DrawFn, line: str, _: list[str]) -> list[str]:
+    at = draw(st.integers(0, len(line)))
+    end = at + draw(st.integers(0, 2))
+    return [line[:at] + draw(st.sampled_from(["", *PIECES])) + line[end:]]
+
+
+def moved(draw: st.DrawFn, line: str, lines: list[str]) -> list[str]:
+    return [draw(st.sampled_from(lines)), line]
+
+
+def removed(_: st.DrawFn, __: str, ___: list[str]) -> list[str]:
+    return []
+
+
+def doubled(_: st.DrawFn, line: str, __: list[str]) -> list[str]:
+    return [line, line]
+
+
+def replaced(draw: st.DrawFn, _: str, __: list[str]) -> list[str]:
+    return draw(bodies()).text.split("\n")
+
+
+EDITS: list[Edit] = [*[new_tail] * 3, new_piece, moved, removed, doubled, replaced]

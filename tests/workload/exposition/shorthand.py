@@ -7,29 +7,49 @@ from __future__ import annotations
 from metrics_proxy.exposition import (
     Exposition,
     ExpositionError,
+    Family,
     Merged,
     PodLabels,
-    SeriesCache,
+    PodReader,
+    Shapes,
     encode_text,
     merge,
-    parse_text,
 )
 
 PODS = tuple(PodLabels("n", f"p{i}") for i in range(9))
 
 
-def parse(body: str | bytes, pod: int = 0, cache: SeriesCache | None = None) -> Exposition:
-    data = body.encode() if isinstance(body, str) else body
-    return parse_text(data, PODS[pod], cache or SeriesCache())
+def reader_of(pod: int = 0, shapes: Shapes | None = None) -> PodReader:
+    return PodReader(PODS[pod], Shapes() if shapes is None else shapes)
 
 
-def error_of(body: str | bytes, cache: SeriesCache | None = None) -> str | None:
-    """What is wrong with a body, or None if nothing is."""
+def parse(body: str | bytes, pod: int = 0) -> Exposition:
+    """Read a body that nothing is known of."""
+    return read(reader_of(pod), body)
+
+
+def read(reader: PodReader, body: str | bytes) -> Exposition:
+    return reader.read(body.encode() if isinstance(body, str) else body)
+
+
+def outcome(reader: PodReader, body: str | bytes) -> Exposition | str:
+    """What a reader makes of a body, or what it says is wrong with it."""
     try:
-        parse(body, cache=cache)
+        return read(reader, body)
     except ExpositionError as error:
         return str(error)
-    return None
+
+
+def error_of(body: str | bytes, reader: PodReader | None = None) -> str | None:
+    """What is wrong with a body, or None if nothing is."""
+    result = outcome(reader or reader_of(), body)
+    return result if isinstance(result, str) else None
+
+
+def lines_of(exposition: Exposition) -> list[tuple[Family, list[str]]]:
+    """The families with their lines, in the body's order."""
+    pairs = zip(exposition.families, exposition.blocks, strict=True)
+    return [(family, block.decode().split("\n")[:-1]) for family, block in pairs]
 
 
 def merged(*bodies: str) -> Merged:

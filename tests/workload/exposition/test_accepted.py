@@ -5,7 +5,7 @@
 import pytest
 
 from metrics_proxy.exposition import MetricType, PodLabels
-from tests.workload.exposition.shorthand import answer, merged, parse, samples, short
+from tests.workload.exposition.shorthand import answer, lines_of, merged, parse, samples, short
 
 SAMPLES = {
     "a 1": "a{@0} 1",
@@ -190,11 +190,12 @@ def test_blank_lines_and_the_last_newline_do_not_matter() -> None:
 
 
 def families(body: str) -> dict[str, tuple[MetricType | None, list[str]]]:
-    """Family by family: the type and the names of its runs of samples."""
-    return {
-        family.name: (family.type, [name for name, _ in family.runs])
-        for family in parse(body).families
-    }
+    """Family by family: the type and the names of its samples."""
+    found: dict[str, tuple[MetricType | None, list[str]]] = {}
+    for family, lines in lines_of(parse(body)):
+        _, names = found.setdefault(family.name, (family.type, []))
+        names += [line.partition("{")[0] for line in lines]
+    return found
 
 
 HISTOGRAM = 'a_bucket{le="1"} 1\na_sum 2\na_count 3\n'
@@ -273,5 +274,5 @@ def test_pod_labels_are_escaped() -> None:
 
 
 def test_an_empty_body_has_no_families() -> None:
-    assert parse(b"").families == []
+    assert parse(b"").families == ()
     assert merged("", "") == merged()

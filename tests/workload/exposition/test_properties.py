@@ -9,18 +9,10 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metrics_proxy.exposition import (
-    Exposition,
-    ExpositionError,
-    Merged,
-    MetricType,
-    SeriesCache,
-    merge,
-    parse_text,
-)
+from metrics_proxy.exposition import Exposition, Merged, MetricType, Shapes, merge
 from tests.workload.exposition import reference
-from tests.workload.exposition.models import PARTS, Body, bodies, mutated, nearly
-from tests.workload.exposition.shorthand import PODS, parse, text_of
+from tests.workload.exposition.models import PARTS, Body, bodies, edited, mutated, nearly
+from tests.workload.exposition.shorthand import lines_of, outcome, parse, reader_of, text_of
 
 many = settings(max_examples=200, deadline=None)
 
@@ -65,13 +57,6 @@ def check_shape(groups: list[reference.Group]) -> None:
         seen.update(parts)
 
 
-def outcome(body: bytes, cache: SeriesCache, pod: int = 0) -> Exposition | str:
-    try:
-        return parse_text(body, PODS[pod], cache)
-    except ExpositionError as error:
-        return str(error)
-
-
 def merged(pods: list[Body]) -> Merged:
     return merge([parse(body.text, pod) for pod, body in enumerate(pods)])
 
@@ -91,12 +76,12 @@ def test_no_sample_is_lost_or_changed(pods: list[Body]) -> None:
 @many
 @given(texts, texts)
 def test_what_is_taken_can_be_read_back(first: str, second: str) -> None:
-    cache = SeriesCache()
-    parsed = [outcome(body.encode(), cache, pod) for pod, body in enumerate((first, second))]
+    shapes = Shapes()
+    parsed = [outcome(reader_of(pod, shapes), body) for pod, body in enumerate((first, second))]
     text = text_of(merge([one for one in parsed if isinstance(one, Exposition)]))
     check_shape(reference.read(text))
     again = parse(text, 2)
-    assert sum(len(lines) for family in again.families for _, lines in family.runs) == sum(
+    assert sum(len(lines) for _, lines in lines_of(again)) == sum(
         line[:1] not in {"#", ""} for line in text.split("\n")
     )
 
@@ -104,26 +89,30 @@ def test_what_is_taken_can_be_read_back(first: str, second: str) -> None:
 @many
 @given(any_bytes)
 def test_nothing_but_an_exposition_error_is_raised(body: bytes) -> None:
-    result = outcome(body, SeriesCache())
+    result = outcome(reader_of(), body)
     if isinstance(result, str):
         assert result.isprintable()
         assert len(result) < 300
 
 
 @many
-@given(texts, texts)
-def test_a_warm_cache_changes_nothing(first: str, second: str) -> None:
-    cache = SeriesCache()
-    for body in (first, second, first, second):
-        data = body.encode()
-        assert outcome(data, cache) == outcome(data, SeriesCache())
-    cache.rotate()
-    assert outcome(first.encode(), cache) == outcome(first.encode(), SeriesCache())
+@given(bodies(), st.data())
+def test_what_was_read_before_changes_nothing(body: Body, data: st.DataObject) -> None:
+    """A reader that knows a body, its own or another pod's, reads the next as a new one does."""
+    shapes = Shapes()
+    readers = [reader_of(0, shapes), reader_of(1, shapes)]
+    text = body.text
+    for _ in range(4):
+        pod = data.draw(st.integers(0, 1))
+        assert outcome(readers[pod], text) == outcome(reader_of(pod), text)
+        text = data.draw(edited(text))
 
 
 @many
-@given(texts, bodies())
-def test_one_pods_body_does_not_change_anothers(other: str, body: Body) -> None:
-    cache = SeriesCache()
-    outcome(other.encode(), cache, pod=1)
-    assert outcome(body.text.encode(), cache) == parse(body.text)
+@given(texts, texts)
+def test_what_was_refused_before_changes_nothing(first: str, second: str) -> None:
+    shapes = Shapes()
+    reader = reader_of(0, shapes)
+    for text in (first, second, first, second):
+        assert outcome(reader, text) == outcome(reader_of(), text)
+        assert outcome(reader_of(1, shapes), text) == outcome(reader_of(1), text)

@@ -4,8 +4,8 @@
 
 import pytest
 
-from metrics_proxy.exposition import ExpositionError, SeriesCache
-from tests.workload.exposition.shorthand import error_of, parse
+from metrics_proxy.exposition import ExpositionError
+from tests.workload.exposition.shorthand import error_of, parse, read, reader_of
 
 NUMBER = "it takes a decimal number, NaN, +Inf or -Inf"
 TIMESTAMP = "it takes whole milliseconds, digits only"
@@ -238,9 +238,9 @@ def test_the_message_quotes_the_line(body: str | bytes, message: str) -> None:
 
 @pytest.mark.parametrize("body", [body for body, _ in [*REFUSED, *WHOLE_MESSAGES]])
 def test_it_is_refused_too_when_its_beginnings_are_known(body: str | bytes) -> None:
-    cache = SeriesCache()
-    parse(KNOWN, cache=cache)
-    assert error_of(body, cache) == error_of(body)
+    reader = reader_of()
+    read(reader, KNOWN)
+    assert error_of(body, reader) == error_of(body)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from metrics_proxy.exposition import (
@@ -18,9 +19,10 @@ from metrics_proxy.exposition import (
     ExpositionError,
     Merged,
     PodLabels,
-    SeriesCache,
+    PodReader,
+    Shapes,
+    TypeConflict,
     merge,
-    parse_text,
     up_exposition,
 )
 from metrics_proxy.scrape import Deadline, Failed, FailureKind, Scraper
@@ -28,6 +30,9 @@ from metrics_proxy.targets import Entry, Target
 from metrics_proxy.telemetry import Telemetry
 
 log = logging.getLogger(__name__)
+
+# Reading more than this takes longer than others should wait: some 10,000 samples.
+_READ_IN_LOOP = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +49,11 @@ class Gatherer:
     def __init__(self, scraper: Scraper, telemetry: Telemetry) -> None:
         self._scraper = scraper
         self._telemetry = telemetry
-        self._cache = SeriesCache()
+        self._shapes = Shapes()
         self._states: dict[str, PodState] = {}
+        self._rounds = 0
+        self.conflicts: tuple[TypeConflict, ...] = ()
+        self._readers: dict[str, PodReader] = {}
 
     async def close(self) -> None:
         """Close the connections to the pods."""
@@ -63,15 +71,25 @@ class Gatherer:
         began = time.perf_counter()
         deadline = Deadline(asyncio.get_running_loop().time() + seconds, seconds)
         targets = [entry for entry in entries if isinstance(entry, Target)]
-        self._cache.rotate()
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._pod(target, deadline)) for target in targets]
+        with self._round(targets):
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(self._pod(target, deadline)) for target in targets]
         merged = self._merge(targets, [task.result() for task in tasks])
-        self._forget_all_but(targets)
-        self._telemetry.conflicts.set(len(merged.conflicts))
+        self._note_conflicts(merged.conflicts)
         self._telemetry.scrapes.inc()
         self._telemetry.scrape_seconds.observe(time.perf_counter() - began)
         return merged
+
+    @contextmanager
+    def _round(self, targets: Sequence[Target]) -> Iterator[None]:
+        """Forget the pods that are gone, once no round runs that may know better."""
+        self._rounds += 1
+        try:
+            yield
+        finally:
+            self._rounds -= 1
+            if not self._rounds:
+                self._forget_all_but(targets)
 
     async def _pod(self, target: Target, deadline: Deadline) -> Exposition | Failed:
         began = time.perf_counter()
@@ -89,9 +107,28 @@ class Gatherer:
         if isinstance(answer, Failed):
             return answer
         try:
-            return parse_text(answer.body, _labels(target), self._cache)
+            return await self._parse(target, answer.body, deadline)
         except ExpositionError as error:
             return Failed(FailureKind.INVALID, f"not a valid exposition: {error}")
+        except TimeoutError:
+            return deadline.timeout()
+
+    async def _parse(self, target: Target, body: bytes, deadline: Deadline) -> Exposition:
+        """Read a body; a large one beside the loop, so that the others' answers are not late.
+
+        Raises ExpositionError, and TimeoutError at the deadline.
+        """
+        reader = self._reader(target)
+        if len(body) < _READ_IN_LOOP:
+            return reader.read(body)
+        async with asyncio.timeout_at(deadline.at):
+            return await asyncio.to_thread(reader.read, body)
+
+    def _reader(self, target: Target) -> PodReader:
+        reader = self._readers.get(target.uid)
+        if reader is None:
+            reader = self._readers[target.uid] = PodReader(_labels(target), self._shapes)
+        return reader
 
     def _note(self, target: Target, outcome: Exposition | Failed, seconds: float) -> None:
         """Remember how it went, count it, and log it where it differs from the last time."""
@@ -100,10 +137,12 @@ class Gatherer:
         self._states[target.uid] = PodState(failed, seconds)
         self._telemetry.pod_scrapes.labels(failed.kind if failed else "ok").inc()
         self._telemetry.pod_seconds.observe(seconds)
-        was = before.failed.kind if before and before.failed else None
-        if failed and failed.kind != was:
-            log.warning("pod is down", extra=_fields(target) | {"reason": failed.reason})
-        elif was and not failed:
+        was_down = before is not None and before.failed is not None
+        if failed:
+            # A pod that is down in two ways by turns is down all the same.
+            level = logging.DEBUG if was_down else logging.WARNING
+            log.log(level, "pod is down", extra=_fields(target) | {"reason": failed.reason})
+        elif was_down:
             log.info("pod is up again", extra=_fields(target))
 
     def _merge(self, targets: list[Target], outcomes: list[Exposition | Failed]) -> Merged:
@@ -115,10 +154,22 @@ class Gatherer:
         self._telemetry.targets_up.set(len(bodies))
         return merge([ups, *bodies])
 
+    def _note_conflicts(self, conflicts: tuple[TypeConflict, ...]) -> None:
+        """Count the families whose types differ, and log those that did not differ last time."""
+        known = {conflict.family for conflict in self.conflicts}
+        for conflict in conflicts:
+            if conflict.family not in known:
+                refused = ", ".join(conflict.refused)
+                fields = {"family": conflict.family, "kept": conflict.kept, "refused": refused}
+                log.warning("pods give a metric family different types", extra=fields)
+        self.conflicts = conflicts
+        self._telemetry.conflicts.set(len(conflicts))
+
     def _forget_all_but(self, targets: Iterable[Target]) -> None:
         known = {target.uid for target in targets}
         for uid in self._states.keys() - known:
             del self._states[uid]
+            self._readers.pop(uid, None)
 
 
 def _labels(target: Target) -> PodLabels:

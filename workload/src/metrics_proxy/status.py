@@ -46,6 +46,10 @@ def status(state: State) -> JsonObject:
         "scopes": _scopes(state.health),
         **_pod_counts(state),
         "skipped": dict(state.skip_counts()),
+        "conflicts": [
+            {"family": conflict.family, "kept": conflict.kept, "refused": list(conflict.refused)}
+            for conflict in state.gatherer.conflicts
+        ],
     }
 
 

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Expositions: text in, text out, and no I/O.
 
-``parse_text`` validates one pod's body and puts the pod's labels on every sample, ``merge`` makes
+``PodReader`` validates a pod's bodies and puts the pod's labels on every sample, ``merge`` makes
 one exposition of many, ``encode_text`` writes it. What is written is accepted by the Prometheus
 server's parser and by expfmt (promtool), whatever mixture of valid bodies came in.
 """
 
-from metrics_proxy.exposition.cache import SeriesCache
+from metrics_proxy.exposition.assembly import Shapes
 from metrics_proxy.exposition.encode import CONTENT_TYPE_TEXT, encode_text
 from metrics_proxy.exposition.merge import merge
 from metrics_proxy.exposition.model import (
@@ -19,8 +19,8 @@ from metrics_proxy.exposition.model import (
     MetricType,
     TypeConflict,
 )
+from metrics_proxy.exposition.reader import PodReader
 from metrics_proxy.exposition.series import PodLabels
-from metrics_proxy.exposition.text import parse_text
 from metrics_proxy.exposition.up import up_exposition
 
 __all__ = [
@@ -32,10 +32,10 @@ __all__ = [
     "MergedFamily",
     "MetricType",
     "PodLabels",
-    "SeriesCache",
+    "PodReader",
+    "Shapes",
     "TypeConflict",
     "encode_text",
     "merge",
-    "parse_text",
     "up_exposition",
 ]

@@ -13,39 +13,37 @@ CONTENT_TYPE_TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
 # Joining all at once costs more than twice the memory of the answer, and is no faster.
 _BATCH = 256 * 1024
-_LINES_AT_ONCE = 1024
 
 
 def encode_text(merged: Merged) -> Iterator[bytes]:
     """Write the exposition in batches of about 256 KiB that each end with a newline."""
-    pending: list[str] = []
+    pending: list[bytes] = []
     size = 0
     for family in merged.families:
-        for text in _texts(family):
-            pending.append(text)
-            size += len(text) + 1
+        pending.append(_header(family))
+        for block in family.blocks:
+            pending.append(block)
+            size += len(block)
             if size >= _BATCH:
-                yield _batch(pending)
+                yield from _cut(b"".join(pending))
                 pending.clear()
                 size = 0
-    if pending:
-        yield _batch(pending)
+    yield from _cut(b"".join(pending))
 
 
-def _texts(family: MergedFamily) -> Iterator[str]:
+def _cut(text: bytes) -> Iterator[bytes]:
+    """The text in pieces of a batch or up to twice that, since one pod's block can be large."""
+    start = 0
+    while len(text) - start > 2 * _BATCH:
+        end = text.index(b"\n", start + _BATCH) + 1
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:] if start else text
+
+
+def _header(family: MergedFamily) -> bytes:
     name = spell_metric(family.name)
-    if family.help is not None:
-        yield f"# HELP {name} {family.help}"
     # Also `untyped`: the server treats `le` and `quantile` by the last TYPE line, of any family.
-    yield f"# TYPE {name} {family.type}"
-    for lines in family.parts:
-        if len(lines) <= _LINES_AT_ONCE:
-            yield "\n".join(lines)
-        else:
-            for start in range(0, len(lines), _LINES_AT_ONCE):
-                yield "\n".join(lines[start : start + _LINES_AT_ONCE])
-
-
-def _batch(texts: list[str]) -> bytes:
-    texts.append("")
-    return "\n".join(texts).encode()
+    text = f"# TYPE {name} {family.type}\n"
+    return (text if family.help is None else f"# HELP {name} {family.help}\n{text}").encode()

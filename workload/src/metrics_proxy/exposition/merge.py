@@ -4,8 +4,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from metrics_proxy.exposition.model import (
     Exposition,
@@ -29,20 +30,27 @@ def merge(expositions: Sequence[Exposition]) -> Merged:
     their names are legal for the type that won, else become part of the family that has their name.
     Samples of a family without TYPE join the histogram or summary that owns their name.
     """
-    merger = _Merger(_first_types(expositions))
+    # By identity, since replicas share their families: one look at each, and no hashing after.
+    families = {id(family): family for one in expositions for family in one.families}
+    merger = _Merger(families)
     for exposition in expositions:
-        for family in exposition.families:
-            merger.add(family)
+        merger.add(exposition)
     return merger.merged()
 
 
-def _first_types(expositions: Sequence[Exposition]) -> dict[str, MetricType]:
+def _first_types(families: Iterable[Family]) -> dict[str, MetricType]:
     types: dict[str, MetricType] = {}
-    for exposition in expositions:
-        for family in exposition.families:
-            if family.type is not None:
-                types.setdefault(family.name, family.type)
+    for family in families:
+        if family.type is not None:
+            types.setdefault(family.name, family.type)
     return types
+
+
+def _runs(block: bytes) -> Iterator[tuple[str, list[str]]]:
+    """The lines that follow each other under one sample name: (name, lines without newline)."""
+    lines = block.decode().split("\n")[:-1]
+    for name, run in groupby(lines, lambda line: read_series(line).name):
+        yield name, list(run)
 
 
 @dataclass(slots=True)
@@ -55,25 +63,38 @@ class _Tally:
 
 
 class _Merger:
-    def __init__(self, types: dict[str, MetricType]) -> None:
-        self._types = types
+    def __init__(self, families: Mapping[int, Family]) -> None:
+        self._types = types = _first_types(families.values())
         self._families: dict[str, MergedFamily] = {}
         self._tallies: dict[str, _Tally] = {}
         # Families that own the name of a family that is itself choosy, as in `_split`.
         self._shadowed = {
             owner_of(name, types) for name, kind in types.items() if kind in DEMANDING
         }
+        # Where the samples go of those families that nobody disagrees with, by their identity.
+        self._agreed: dict[int, list[bytes]] = {}
+        for key, family in families.items():
+            self._prepare(key, family)
 
-    def add(self, family: Family) -> None:
-        home = family_of(family.name, self._types)
-        if home == family.name:
-            merged = self._family(home)
+    def _prepare(self, key: int, family: Family) -> None:
+        if family_of(family.name, self._types) == family.name:
+            merged = self._family(family.name)
             merged.help = merged.help or family.help
-            if family.type is self._types.get(home) and home not in self._shadowed:
-                merged.parts.extend([lines for _, lines in family.runs])
-                return
+            if family.type is self._types.get(family.name) and family.name not in self._shadowed:
+                self._agreed[key] = merged.blocks
+
+    def add(self, exposition: Exposition) -> None:
+        agreed = self._agreed
+        for family, block in zip(exposition.families, exposition.blocks, strict=True):
+            blocks = agreed.get(id(family))
+            if blocks is None:
+                self._add_disputed(family, block)
+            else:
+                blocks.append(block)
+
+    def _add_disputed(self, family: Family, block: bytes) -> None:
         self._note_type(family)
-        for sample, lines in family.runs:
+        for sample, lines in _runs(block):
             self._place(family, sample, lines)
 
     def merged(self) -> Merged:
@@ -105,7 +126,7 @@ class _Merger:
         for home in self._homes(family, sample):
             taken, rest = self._split(home, sample, rest)
             if taken:
-                self._family(home).parts.append(taken)
+                self._family(home).blocks.append("".join(f"{line}\n" for line in taken).encode())
                 if home != family.name and family.type is not None:
                     self._tally(family.name).moved += len(taken)
             if not rest:

@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
 
 _LINE_AT_MOST = 80
 _WORD_AT_MOST = 40
 
-Run = tuple[str, list[str]]
-"""Sample lines that follow each other under one sample name: (name, lines without newline)."""
+Lines = tuple[bytes, ...]
+"""Lines of a body, or what they begin with."""
 
 
 class MetricType(StrEnum):
@@ -46,35 +47,37 @@ class LineError(ValueError):
     """What is wrong with a line, said where its number is not known."""
 
 
-@dataclass(slots=True)
-class Family:
+class Family(NamedTuple):
     """A metric family of one pod. ``help`` is text as escaped in the body, never empty.
 
-    ``type`` is None when the body gives none. ``runs`` hold the relabelled samples in the order of
-    the body, by sample name: a histogram's ``_bucket`` lines, then ``_sum``, then ``_count``.
+    ``type`` is None when the body gives none.
     """
 
     name: str
     type: MetricType | None = None
     help: str | None = None
-    runs: list[Run] = field(default_factory=list)
 
 
 @dataclass(slots=True)
 class Exposition:
-    """The families of one pod, in the order of their first samples; at the end those without."""
+    """The families of one pod, and for each the lines of its samples, relabelled, as one block.
 
-    families: list[Family]
+    They are in the body's order: a family is there as often as its samples are taken up again.
+    Those without samples are at the end, and their blocks are empty.
+    """
+
+    families: tuple[Family, ...]
+    blocks: list[bytes]
 
 
 @dataclass(slots=True)
 class MergedFamily:
-    """A metric family of all pods; ``parts`` are lists of sample lines, to be written in order."""
+    """A metric family of all pods; ``blocks`` are lines of samples, to be written in order."""
 
     name: str
     type: MetricType
     help: str | None = None
-    parts: list[list[str]] = field(default_factory=list)
+    blocks: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

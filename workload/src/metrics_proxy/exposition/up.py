@@ -15,24 +15,18 @@ _HELP = "1 if the pod answered with a valid exposition in time, else 0."
 
 def up_exposition(states: Iterable[tuple[PodLabels, bool]]) -> Exposition:
     """One sample per pod: 1 where the state is true, else 0."""
-    lines = [f"{UP}{{{labels.text}}} {int(is_up)}" for labels, is_up in states]
-    runs = [(UP, lines)] if lines else []
-    return Exposition([Family(UP, MetricType.GAUGE, _HELP, runs)])
+    lines = "".join(f"{UP}{{{labels.text}}} {int(is_up)}\n" for labels, is_up in states)
+    return Exposition((Family(UP, MetricType.GAUGE, _HELP),), [lines.encode()])
 
 
-def make_way_for_up(families: dict[str, Family]) -> list[Family]:
-    """Rename a pod's own ``up``, with all its samples, to a name that is free in that pod."""
+def make_way_for_up(families: dict[str, Family]) -> None:
+    """Rename a pod's own ``up`` to a name that is free in that pod."""
     family = families.get(UP)
     if family is not None:
-        prefix = EXPORTED
-        while not _is_free(prefix + UP, family.type, families):
-            prefix += EXPORTED
-        family.name = prefix + UP
-        # A line starts with its sample's name, since only names that must be are quoted.
-        family.runs = [
-            (prefix + name, [prefix + line for line in lines]) for name, lines in family.runs
-        ]
-    return list(families.values())
+        name = EXPORTED + UP
+        while not _is_free(name, family.type, families):
+            name = EXPORTED + name
+        families[UP] = family._replace(name=name)
 
 
 def _is_free(name: str, kind: MetricType | None, families: dict[str, Family]) -> bool:

@@ -18,10 +18,18 @@ _FLOAT = re.compile(
 )
 _TIMESTAMP = re.compile(r"[0-9]++")
 
-# What most samples end with. Too few digits to overflow a float64 or an int64, and not negative.
-plain_tail = re.compile(
-    r" (?:[0-9]{1,200}(?:\.[0-9]+)?(?:e[+-][0-9]{2})?|NaN|[+]Inf)(?: [0-9]{1,18})?"
-).fullmatch
+# What most samples end with. Too few digits to overflow a float64 or an int64.
+_PLAIN_FLOAT = rb"[0-9]{1,200}+(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]{1,2}+)?+"
+_PLAIN_END = rb"(?: [0-9]{1,18}+)?+\n"
+_PLAIN = rb"(?:" + _PLAIN_FLOAT + rb"|NaN|\+Inf)" + _PLAIN_END
+_SIGNED = rb"(?:-?+" + _PLAIN_FLOAT + rb"|NaN|[+-]Inf)" + _PLAIN_END
+
+plain_tail = re.compile(_PLAIN).fullmatch
+"""Match a value that is not negative, perhaps a timestamp, and a newline: both parsers take it."""
+
+plain_tails = re.compile(rb"(?:" + _PLAIN + rb")*+").fullmatch
+signed_tails = re.compile(rb"(?:" + _SIGNED + rb")*+").fullmatch
+"""The same of many, values perhaps negative."""
 
 
 def float_of(text: str) -> float | None:
@@ -34,7 +42,7 @@ def float_of(text: str) -> float | None:
 
 
 def read_tail(tail: str) -> tuple[str, float]:
-    """Check what follows a series; return it as `` value`` or `` value timestamp``, and the value.
+    """Check what follows a series; return it as ``value`` or ``value timestamp``, and the number.
 
     Raises LineError. Spellings are kept. A negative timestamp is refused although the format allows
     it: the server's parser gives up the whole answer at one.
@@ -42,11 +50,11 @@ def read_tail(tail: str) -> tuple[str, float]:
     value, *rest = _BLANKS.split(tail.strip(" \t"))
     number = _checked_value(value)
     if not rest:
-        return f" {value}", number
+        return value, number
     _check_timestamp(rest[0])
     if len(rest) > 1:
         raise LineError(f'after the timestamp the line must end, but "{shown(rest[1])}" follows')
-    return f" {value} {rest[0]}", number
+    return f"{value} {rest[0]}", number
 
 
 def _checked_value(text: str) -> float:
