@@ -363,25 +363,32 @@ async def test_the_front_page_has_links_and_escapes(cluster: Cluster) -> None:
         assert f'href="{path}"' in page.text
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_a_running_scrape_may_finish(cluster: Cluster, number: signal.Signals) -> None:
-    asked, go_on = asyncio.Event(), asyncio.Event()
+class PatientPod:
+    """A pod that answers when it is told to."""
 
-    async def patient(_: web.Request) -> web.Response:
-        asked.set()
-        await go_on.wait()
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+
+    async def answer(self, _: web.Request) -> web.Response:
+        self.asked.set()
+        await self.go_on.wait()
         return web.Response(text="a 1\n")
 
-    await cluster.pod("web-0", patient)
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_running_scrape_may_finish(cluster: Cluster, number: signal.Signals) -> None:
+    pod = PatientPod()
+    await cluster.pod("web-0", pod.answer)
     async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
         await proxy.until_ready()
         scrape = asyncio.create_task(proxy.get())
-        await asked.wait()
+        await pod.asked.wait()
         proxy.process.send_signal(number)
         while not refuses_connections(proxy):
             await asyncio.sleep(0.01)
         assert not scrape.done()
-        go_on.set()
+        pod.go_on.set()
         answer = await scrape
         assert await proxy.process.wait() == 0
     assert answer.ups == {"web-0": 1}
@@ -398,23 +405,17 @@ def refuses_connections(proxy: Proxy) -> bool:
 
 
 async def test_a_second_signal_changes_nothing(cluster: Cluster) -> None:
-    asked, go_on = asyncio.Event(), asyncio.Event()
-
-    async def patient(_: web.Request) -> web.Response:
-        asked.set()
-        await go_on.wait()
-        return web.Response(text="a 1\n")
-
-    await cluster.pod("web-0", patient)
+    pod = PatientPod()
+    await cluster.pod("web-0", pod.answer)
     async with running_proxy(cluster.kubeconfig, SELECTOR) as proxy:
         await proxy.until_ready()
         scrape = asyncio.create_task(proxy.get())
-        await asked.wait()
+        await pod.asked.wait()
         for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGINT):
             proxy.process.send_signal(number)
             while not refuses_connections(proxy):
                 await asyncio.sleep(0.01)
-        go_on.set()
+        pod.go_on.set()
         assert (await scrape).ups == {"web-0": 1}
         assert await proxy.process.wait() == 0
 
