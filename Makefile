@@ -20,7 +20,7 @@ ARGS   ?=
 
 help: ## Show the verbs
 	@printf 'Usage: make VERB [ARGS="..."]\n\n'
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-17s %s\n", $$1, $$2}'
 	@printf '\nPYTHON=%s (3.11 or later) makes the environment in VENV=%s.\n' '$(PYTHON)' '$(VENV)'
 
 demo: $(RUN) ## Run the proxy on an embedded stand-in for a cluster; Ctrl-C ends it

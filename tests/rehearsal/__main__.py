@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -34,6 +35,10 @@ TOOLS = (
     "relation-set", "status-get", "status-set",
 )  # fmt: skip
 _SECONDS = 180
+_SOURCES = {
+    "bwrap": "it is in the package bubblewrap",
+    "go": "Go 1.24 or later builds the Pebble that Juju ships",
+}
 
 
 def main() -> int:
@@ -42,6 +47,10 @@ def main() -> int:
     parser.add_argument("charm", type=Path)
     parser.add_argument("--python", default="", help="a Python 3.12, the base's (default: look)")
     args = parser.parse_args()
+    for tool in ("bwrap", "go"):
+        if shutil.which(tool) is None:
+            print(f"cannot rehearse: {tool} is not on the PATH; {_SOURCES[tool]}", file=sys.stderr)
+            return 2
     try:
         python = base_python(args.python)
     except PackError as error:
