@@ -9,11 +9,11 @@ import gzip
 import random
 import socket
 import ssl
-import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import trustme
 from aiohttp import web
 
 from metrics_proxy.scrape import Deadline, Failed, FailureKind, Scraped, Scraper, tls_context
@@ -249,23 +249,15 @@ async def test_a_fault_in_the_annotations(scraper: Scraper) -> None:
     assert failed == Failed(FailureKind.MISCONFIGURED, "annotation is wrong")
 
 
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("tls")
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-subj", "/CN=pod", "-addext", "subjectAltName=IP:127.0.0.1",
-         "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-    return folder / "cert.pem"
-
-
 @pytest.mark.parametrize(("trusted", "insecure"), [(True, False), (False, True), (False, False)])
-async def test_https(certificate: Path, trusted: bool, insecure: bool) -> None:
+async def test_https(tmp_path: Path, trusted: bool, insecure: bool) -> None:
+    authority = trustme.CA()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    server.load_cert_chain(certificate, certificate.with_name("key.pem"))
-    scraper = Scraper(tls_context(str(certificate) if trusted else "", insecure=insecure), LIMIT)
+    authority.issue_cert("127.0.0.1").configure_cert(server)
+    scraper = Scraper(
+        tls_context(str(tmp_path / "ca.pem") if trusted else "", insecure=insecure), LIMIT
+    )
     async with pod_server(BODY, tls=server) as pod:
         scraped = await scrape(scraper, f"https://127.0.0.1:{pod.port}/metrics")
     await scraper.close()
@@ -274,4 +266,4 @@ async def test_https(certificate: Path, trusted: bool, insecure: bool) -> None:
     else:
         assert isinstance(scraped, Failed)
         assert scraped.kind is FailureKind.TLS
-        assert "self-signed certificate" in scraped.reason
+        assert scraped.reason == "TLS failed: unable to get local issuer certificate"

@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 import yaml
 
 from metrics_proxy import kubeconfig
@@ -41,16 +41,6 @@ def write(tmp_path: Path) -> Write:
     return write
 
 
-@pytest.fixture
-def certificate(tmp_path: Path) -> Path:
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-subj", "/CN=test", "-keyout", "key.pem", "-out", "cert.pem"],
-        cwd=tmp_path, check=True, capture_output=True,
-    )  # fmt: skip
-    return tmp_path / "cert.pem"
-
-
 def refusal(environ: dict[str, str]) -> str:
     with pytest.raises(AccessError) as caught:
         connect(environ)
@@ -77,12 +67,10 @@ async def test_home_is_used_where_kubeconfig_is_empty(write: Write, tmp_path: Pa
     assert await server_of({"KUBECONFIG": "", "HOME": str(tmp_path)}) == SERVER
 
 
-async def test_in_cluster(
-    tmp_path: Path, certificate: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_in_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "token").write_text("secret")
     (tmp_path / "namespace").write_text("here")
-    certificate.rename(tmp_path / "ca.crt")
+    trustme.CA().cert_pem.write_to_path(tmp_path / "ca.crt")
     monkeypatch.setattr(kubeconfig, "SERVICE_ACCOUNT", str(tmp_path))
     environ = {"KUBERNETES_SERVICE_HOST": "fd00::1", "KUBERNETES_SERVICE_PORT": "443"}
     for name, value in environ.items():
