@@ -27,6 +27,8 @@ _SERVING = "serving"
 _AGREED = "agreed"
 # Longer than the ready check's period and timeout: see _settle.
 _PATIENCE = 10.0
+# For a proxy that nothing was changed of: a watch that has just broken is soon mended.
+_GLANCE = 1.5
 _STEP = 0.25
 _EXEC_SECONDS = 30.0
 
@@ -86,6 +88,9 @@ class MetricsProxyCharm(ops.CharmBase):
         # A unit that goes sees the others depart, one by one; it is not for it to share their pods.
         if event.departing_unit != self.unit:
             self._on_change(event)
+        elif self.unit.is_leader():
+            # Nobody else may write the list, until another is elected.
+            self._leave_shares(event.relation)
 
     def _on_collect_unit_status(self, event: ops.CollectStatusEvent) -> None:
         verdict = self._verdict()
@@ -110,16 +115,34 @@ class MetricsProxyCharm(ops.CharmBase):
         """
         if not self._container.can_connect():
             return
-        run = self._settings.selects and not self._faults
+        try:
+            if self._settings.selects and not self._faults:
+                self._start_proxy()
+            else:
+                self._stop_proxy()
+        except ops.pebble.ConnectionError as error:
+            # The pod is going; what comes after it will be told anew.
+            logger.warning("Pebble is gone: %s", error)
+
+    def _start_proxy(self) -> None:
+        running, before = self._running(), self._container.get_plan().to_dict()
+        self._add_layer(run=True)
+        self._replan()
+        changed = not running or self._container.get_plan().to_dict() != before
+        self._settle(_PATIENCE if changed else _GLANCE)
+
+    def _stop_proxy(self) -> None:
+        self._add_layer(run=False)
+        # Pebble goes on with a check that a layer disables, and would restart the service.
+        self._container.stop_checks(*proxy.CHECKS)
+        try:
+            self._container.stop(proxy.SERVICE)
+        except (ops.pebble.ChangeError, ops.pebble.TimeoutError):
+            logger.exception("The proxy does not stop")
+
+    def _add_layer(self, *, run: bool) -> None:
         layer = proxy.layer(self._environment(), run=run)
         self._container.add_layer(proxy.SERVICE, ops.pebble.Layer(layer), combine=True)
-        if run:
-            self._replan()
-            self._settle()
-        else:
-            # Pebble goes on with a check that a layer disables, and would restart the service.
-            self._container.stop_checks(*proxy.CHECKS)
-            self._container.stop(proxy.SERVICE)
 
     def _environment(self) -> dict[str, str]:
         return proxy.environment(self._settings, self._share())
@@ -138,34 +161,35 @@ class MetricsProxyCharm(ops.CharmBase):
             if "cannot find executable" not in str(error):
                 raise
             return [f"the resource metrics-proxy-image is another image: {error}"]
+        except (ops.pebble.ChangeError, ops.pebble.TimeoutError):
+            waited = f"`{shlex.join(command)}` did not end in {_EXEC_SECONDS:g} s"
+            return [f"{waited}; is the resource metrics-proxy-image the metrics-proxy rock?"]
         return []
 
     def _replan(self) -> None:
         try:
             self._container.replan()
-        except ops.pebble.ChangeError as error:
+        except (ops.pebble.ChangeError, ops.pebble.TimeoutError) as error:
             # Not for Juju to try again: Pebble does, and the next event finds out how it went.
             logger.error("The proxy does not start: %s", error)  # noqa: TRY400
             self._refusal = proxy.refusal(str(error))
 
-    def _settle(self) -> None:
+    def _settle(self, seconds: float) -> None:
         """Give a proxy that has just started the moment it takes, so that the status is right.
 
         Only a ready check that has failed tells of a recovery. So this waits until the proxy is
         ready and follows its pods, or until Pebble has seen that it isn't ready: then an event
         will come when it is.
         """
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + seconds
         while not self._settled() and time.monotonic() < deadline:
             time.sleep(_STEP)
+        if status := self._status():
+            self.unit.set_workload_version(status.version)
 
     def _settled(self) -> bool:
         status = self._status()
-        if status is not None:
-            self.unit.set_workload_version(status.version)
-            if status.steady:
-                return True
-        return self._known_unready()
+        return bool(status and status.steady) or self._known_unready()
 
     def _known_unready(self) -> bool:
         checks = self._container.get_checks(proxy.READY_CHECK)
@@ -189,9 +213,16 @@ class MetricsProxyCharm(ops.CharmBase):
         agreed = shares.decode(peers.data[self.app].get(_AGREED, "")) if peers else []
         return shares.share_of(self.unit.name, agreed)
 
+    def _leave_shares(self, peers: ops.Relation) -> None:
+        agreed = shares.decode(peers.data[self.app].get(_AGREED, ""))[: self.app.planned_units()]
+        left = [name for name in agreed if name != self.unit.name]
+        if left:
+            peers.data[self.app][_AGREED] = shares.encode(left)
+
     def _agree_on_shares(self) -> None:
         peers = self.model.get_relation(PEERS)
-        if peers is None:
+        if peers is None or not self.app.planned_units():
+            # An application that is removed has nothing left to agree on.
             return
         status = self._status()
         if status is not None and status.ready:
@@ -207,12 +238,19 @@ class MetricsProxyCharm(ops.CharmBase):
     def _verdict(self) -> report.Verdict:
         if not self._settings.selects:
             return report.not_set(self._place)
+        waiting = report.Verdict("waiting", "waiting for the container metrics-proxy")
         if not self._container.can_connect():
-            return report.Verdict("waiting", "waiting for the container metrics-proxy")
-        if self._faults:
-            return report.wrong(self._faults)
+            return waiting
+        try:
+            return report.wrong(self._faults) if self._faults else self._verdict_of_proxy()
+        except ops.pebble.ConnectionError:
+            return waiting
+
+    def _verdict_of_proxy(self) -> report.Verdict:
         try:
             return report.verdict(status_api.read_status(PROXY_URL), self._place)
+        except status_api.ForeignAnswerError as error:
+            return report.Verdict("blocked", str(error))
         except status_api.NoAnswerError as error:
             return self._why_silent(str(error))
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Literal
 
 from shares import Share
@@ -128,6 +129,8 @@ def _pods(count: int) -> str:
 
 
 Row = dict[str, str]
+_MOST_TEXT = 1000
+_MOST_BYTES = 1_000_000
 
 
 def table(targets: Sequence[Target], limit: int) -> dict[str, str | dict[str, Row]]:
@@ -137,11 +140,20 @@ def table(targets: Sequence[Target], limit: int) -> dict[str, str | dict[str, Ro
     """
     rows = [_row(target) for target in sorted(targets, key=_badness)]
     results: dict[str, str | dict[str, Row]] = {"pods": str(len(rows))}
-    if len(rows) > limit:
-        results["left-out"] = str(len(rows) - limit)
-    if rows:
-        results["targets"] = {str(number): row for number, row in enumerate(rows[:limit], 1)}
+    shown = rows[: min(limit, _that_fit(rows))]
+    if len(rows) > len(shown):
+        results["left-out"] = str(len(rows) - len(shown))
+    if shown:
+        # Padded, for JSON sorts them as text.
+        width = len(str(len(shown)))
+        results["targets"] = {f"{number:0{width}}": row for number, row in enumerate(shown, 1)}
     return results
+
+
+def _that_fit(rows: Sequence[Row]) -> int:
+    """How many rows Juju takes: an action's results are one command's arguments."""
+    sizes = (sum(len(f"targets.00000.{k}={v} ".encode()) for k, v in row.items()) for row in rows)
+    return sum(total <= _MOST_BYTES for total in accumulate(sizes))
 
 
 def _badness(target: Target) -> tuple[int, str, str]:
@@ -159,4 +171,10 @@ def _row(target: Target) -> Row:
         "error": target.error,
         "skipped": target.skipped,
     }
-    return {key: value for key, value in row.items() if value}
+    return {key: _cut(value) for key, value in row.items() if value}
+
+
+def _cut(text: str) -> str:
+    """An annotation may hold anything, of any length; an argument of a command may not."""
+    printable = "".join(char if char.isprintable() else " " for char in text)
+    return printable if len(printable) <= _MOST_TEXT else f"{printable[: _MOST_TEXT - 3]}..."

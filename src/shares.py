@@ -12,7 +12,8 @@ is who is which shard:
 3. The leader alone writes the agreed list. A unit's place in it is its shard, so numbers with
    gaps do no harm: units 0 and 3 are shards 0 and 1 of 2.
 
-While their number changes, an overlap is better than a hole:
+While their number changes, an overlap is better than a hole (but for the seconds in which a proxy
+restarts into its new share, for the share is in its environment):
 
 - The list begins with the lowest number and ends before the first unit that has not said that it
   serves, so that it grows at its end only. Units learn of a longer list one after the other; but

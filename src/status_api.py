@@ -20,7 +20,11 @@ _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class NoAnswerError(Exception):
-    """The proxy did not answer, or not in words that are known here."""
+    """The proxy did not answer."""
+
+
+class ForeignAnswerError(NoAnswerError):
+    """The proxy answered, in words that are not known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def read_status(root: str) -> Status:
     try:
         return _status(answer)
     except (KeyError, TypeError, AttributeError) as error:
-        raise NoAnswerError(_FOREIGN.format("/api/status")) from error
+        raise ForeignAnswerError(_FOREIGN.format("/api/status")) from error
 
 
 def read_targets(root: str) -> list[Target]:
@@ -82,7 +86,7 @@ def read_targets(root: str) -> list[Target]:
     try:
         return [_target(entry) for entry in answer]
     except (KeyError, TypeError) as error:
-        raise NoAnswerError(_FOREIGN.format("/api/targets")) from error
+        raise ForeignAnswerError(_FOREIGN.format("/api/targets")) from error
 
 
 def _get(url: str) -> Any:

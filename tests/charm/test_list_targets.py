@@ -105,3 +105,23 @@ def test_it_fails_where_charm_and_image_do_not_fit(ctx: Context, api: ProxyApi) 
     with pytest.raises(testing.ActionFailed) as failure:
         ctx.run(ctx.on.action("list-targets"), unit())
     assert "/api/targets is not what this charm knows" in failure.value.message
+
+
+def test_rows_keep_their_order_when_json_sorts_them(ctx: Context, api: ProxyApi) -> None:
+    api.answers["/api/targets"] = [target(f"pod-{n:02}", up=0) for n in range(12)]
+    found = results(ctx, unit())["targets"]
+    assert list(found) == sorted(found)
+    assert [row["name"] for row in found.values()] == [f"pod-{n:02}" for n in range(12)]
+
+
+def test_what_an_annotation_holds_fits_a_command(ctx: Context, api: ProxyApi) -> None:
+    api.answers["/api/targets"] = [
+        target("odd", up=0, error="\0\x1b[31m" + "x" * 200_000),
+        *(target(f"pod-{n}", up=0, error="y" * 5000) for n in range(3000)),
+    ]
+    found = results(ctx, unit(), limit=3000)
+    texts = [text for row in found["targets"].values() for text in row.values()]
+    assert max(map(len, texts)) == 1000
+    assert all(text.isprintable() for text in texts)
+    assert 500 < len(found["targets"]) < 1000
+    assert int(found["left-out"]) == 3001 - len(found["targets"])

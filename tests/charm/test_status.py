@@ -11,6 +11,7 @@ import ops
 import pytest
 from ops import pebble, testing
 
+import charm
 from tests.charm.conftest import Context
 from tests.charm.fakes import ProxyApi, checked, container, ready_check, scope, unit
 
@@ -189,11 +190,67 @@ def test_maintenance_says_why_a_proxy_that_runs_does_not_answer(
     assert "refused" in found.message
 
 
-def test_maintenance_where_charm_and_image_do_not_fit(
+def test_blocked_where_charm_and_image_do_not_fit(
     ctx: Context, status_of: StatusOf, api: ProxyApi
 ) -> None:
     api.answers["/api/status"] = {"something": "else"}
-    assert status_of(unit()) == ops.MaintenanceStatus("starting the proxy")
+    assert status_of(unit()) == ops.BlockedStatus(
+        "its /api/status is not what this charm knows; refresh charm and image together"
+    )
+
+
+def failing(error: Exception) -> Callable[..., None]:
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
+CHANGE = pebble.ChangeError("timed out", pebble.Change.from_dict({
+    "id": "1", "kind": "exec", "summary": "", "status": "Error", "tasks": [], "ready": True,
+    "spawn-time": "2026-01-01T00:00:00Z",
+}))  # fmt: skip
+
+
+@pytest.mark.parametrize("error", [CHANGE, pebble.TimeoutError("timed out")])
+def test_blocked_where_the_check_does_not_end(
+    monkeypatch: pytest.MonkeyPatch, status_of: StatusOf, api: ProxyApi, error: Exception
+) -> None:
+    """As where the image is another's, whose command takes no subcommand and serves."""
+    monkeypatch.setattr(ops.Container, "exec", failing(error))
+    assert status_of(unit()) == ops.BlockedStatus(
+        "`metrics-proxy check` did not end in 30 s; is the resource metrics-proxy-image the "
+        "metrics-proxy rock?"
+    )
+
+
+@pytest.mark.parametrize("method", ["exec", "replan", "get_plan"])
+def test_waiting_where_pebble_goes_away_in_the_middle(
+    monkeypatch: pytest.MonkeyPatch, status_of: StatusOf, silent: None, method: str
+) -> None:
+    gone = failing(pebble.ConnectionError("gone"))
+    monkeypatch.setattr(ops.Container, method, gone)
+    monkeypatch.setattr(ops.Container, "get_services", gone)
+    assert status_of(unit()) == ops.WaitingStatus("waiting for the container metrics-proxy")
+
+
+def test_a_proxy_that_does_not_stop_costs_no_hook(
+    monkeypatch: pytest.MonkeyPatch, status_of: StatusOf, silent: None
+) -> None:
+    monkeypatch.setattr(ops.Container, "stop", failing(CHANGE))
+    assert status_of(unit({})).name == "blocked"
+
+
+def test_no_hook_waits_for_a_proxy_of_which_nothing_changed(
+    monkeypatch: pytest.MonkeyPatch, ctx: Context, api: ProxyApi
+) -> None:
+    """While the API is away the proxy is ready and not steady, and no check tells of it."""
+    state = ctx.run(ctx.on.update_status(), unit())
+    monkeypatch.setattr(charm, "_PATIENCE", 1000.0)
+    monkeypatch.setattr(charm, "_GLANCE", 0.02)
+    api.says(scope(mode="retrying", problem="cannot reach the API server", kind="unreachable"))
+    out = ctx.run(ctx.on.update_status(), state)
+    assert out.unit_status.name == "waiting"
 
 
 def test_blocked_where_the_proxy_ends_at_once(

@@ -124,12 +124,12 @@ def test_a_departed_unit_leaves_the_list(ctx: Context, api: ProxyApi) -> None:
     assert share_in(out) == ("0", "2")
 
 
-def test_a_leader_that_departs_leaves_the_list_to_the_next(ctx: Context, api: ProxyApi) -> None:
+def test_a_leader_that_departs_takes_itself_off_the_list(ctx: Context, api: ProxyApi) -> None:
     last = unit_context(2)
     relation = peers(1, agreed=names(0, 1, 2), own=True)
     state = unit(relations=(relation,), planned=2)
     out = last.run(last.on.relation_departed(relation, remote_unit=0, departing_unit=2), state)
-    assert agreed_in(out) == names(0, 1, 2)
+    assert agreed_in(out) == names(0, 1)
 
 
 def test_without_the_peer_relation_a_unit_serves_everything(ctx: Context, api: ProxyApi) -> None:

@@ -49,6 +49,9 @@ class Gatherer:
     def __init__(self, scraper: Scraper, telemetry: Telemetry) -> None:
         self._scraper = scraper
         self._telemetry = telemetry
+        for result in ("ok", *FailureKind):
+            # From the start, so that the first failure is an increase from 0.
+            telemetry.pod_scrapes.labels(result)
         self._shapes = Shapes()
         self._states: dict[str, PodState] = {}
         self._rounds = 0
